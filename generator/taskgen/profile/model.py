@@ -1,0 +1,77 @@
+"""The profile as a whole."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from taskgen.profile.application import Application
+from taskgen.profile.backends import Backends
+from taskgen.profile.base import Model, Name, QueueName, RelativePath, TaskGlob, Text, TierName, object_name
+from taskgen.profile.operations import BootstrapStep, DeadLetter, Egress, Monitoring, Queue, Region, Schedule
+from taskgen.profile.tier import Family, Pod, Tier
+from taskgen.profile.workload import TaskPolicy
+
+Environment = Literal["dev", "staging", "prod"]
+
+
+class TargetOptions(Model):
+    """Options of one target; the fields come from its target.yaml."""
+
+
+class Targets(Model):
+    """The targets of a profile; the fields come from the discovered target.yaml files, None means not rendered."""
+
+
+class Profile(Model):
+    """One deployable description. A name appears in the file, in object names and in the output folder."""
+
+    extends: tuple[str, ...] = ()
+    """fragments that this profile builds on, merged left to right; the profile itself comes last"""
+    name: object_name(50)  # type: ignore[valid-type]  # an Annotated type made by a function
+    """name of the profile: its file name without suffix"""
+    environment: Environment
+    """decides which rules are errors"""
+    app: Application
+    """the application whose tasks the workers run"""
+    backends: Backends
+    """Celery, Temporal, Hatchet: one, or several for a hybrid deployment"""
+    default_queue: QueueName = "default"
+    """queue of tasks that no route names"""
+    queues: dict[QueueName, Queue | None] = {}
+    """queues and the tasks that are routed to them"""
+    tasks: dict[TaskGlob, TaskPolicy | None] = {}
+    """what holds for some tasks among many; the most specific name wins"""
+    tiers: dict[TierName, Tier] = {}
+    """pools of workers"""
+    families: dict[Name, Family | None] = {}
+    """tiers that differ in one dimension"""
+    collapse_tiers: bool = False
+    """one worker that serves all queues (development)"""
+    schedules: dict[Name, Schedule | None] = {}
+    """tasks that are submitted again and again"""
+    dead_letter: DeadLetter = DeadLetter()
+    """what happens to tasks that failed for good"""
+    monitoring: Monitoring = Monitoring()
+    """metrics, alerts, dashboards, traces, logs"""
+    bootstrap: dict[Name, BootstrapStep | None] = {}
+    """what must have happened before the workers start, in order"""
+    pod: Pod = Pod()
+    """the rest of the pod, for every tier"""
+    egress: dict[Name, Egress | None] = {}
+    """further destinations that tasks may reach"""
+    patches: dict[Annotated[str, Field(pattern=r"^[A-Za-z]+/[a-z0-9.\-]+$")], dict[str, Any]] = {}
+    """last changes by kind and name, merged by meaning; rules and verifiers run after them"""
+    targets: Targets = Targets()
+    """what is rendered, and its options"""
+    regions: dict[Name, Region | None] = {}
+    """cells of a deployment over several regions"""
+    waivers: dict[Annotated[str, Field(pattern=r"^[A-Z]\d{2}$")], Annotated[Text, Field(min_length=10)]] = {}
+    """rules that do not hold here, each with a written reason"""
+    output: RelativePath = "out"
+    """folder of rendered profiles below the project root; the image build copies the library from there"""
+
+    @model_validator(mode="after")
+    def _has_a_tier(self) -> Self:
+        if not self.tiers:
+            raise ValueError("no tier: add at least one under tiers or families")
+        return self

@@ -1,0 +1,141 @@
+"""Queues, schedules, monitoring, bootstrap and regions of a profile."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from taskgen.profile.base import Address, Cron, EnvName, Model, Name, QueueName, SecretKey, TaskGlob, Text, Timezone, Url
+from taskgen.profile.scalars import Duration
+from taskgen.profile.workload import Priority
+
+
+class Queue(Model):
+    """One queue: which tasks go there."""
+
+    tasks: tuple[TaskGlob, ...] = ()
+    """task names or globs that are routed to it"""
+    shared: bool = False
+    """several tiers serve it on purpose; only one of them may scale on it"""
+    dead_letter: bool | None = None
+    """keep what failed for good; default from dead_letter.enabled"""
+
+
+class Schedule(Model):
+    """A task that is submitted again and again."""
+
+    task: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,255}$")]
+    """name of the task"""
+    cron: Cron | None = None
+    """when, as five cron fields"""
+    every: Duration | None = None
+    """when, as an interval"""
+    timezone: Timezone = "UTC"
+    """time zone of cron"""
+    queue: QueueName | None = None
+    """queue; default from the routes"""
+    priority: Priority | None = None
+    """priority of its messages"""
+    args: tuple[Any, ...] = ()
+    """positional arguments, JSON"""
+    kwargs: dict[str, Any] = {}
+    """keyword arguments, JSON"""
+    expires: Duration | None = None
+    """dropped when it has not begun after this time; default: the shortest interval between two runs"""
+    enabled: bool = True
+    """whether it runs"""
+
+    @model_validator(mode="after")
+    def _one_rhythm(self) -> Self:
+        if (self.cron is None) == (self.every is None):
+            raise ValueError("state either cron or every")
+        if self.every is not None and self.every < timedelta(seconds=1):
+            raise ValueError("every must be at least 1s")
+        return self
+
+
+class DeadLetter(Model):
+    """What happens to tasks that failed for good."""
+
+    enabled: bool = True
+    """keep them with payload and error"""
+    retention: Duration = timedelta(days=14)
+    """how long"""
+
+
+class Tracing(Model):
+    """Where traces go."""
+
+    otlp: Url | None = None
+    """OTLP endpoint"""
+
+
+class Alerts(Model):
+    """Alert rules and where they go."""
+
+    enabled: bool = True
+    """render alert rules"""
+    receivers: dict[Name, dict[str, Any] | None] = {}
+    """Alertmanager receivers by name; credentials as references"""
+    runbooks: Url | None = None
+    """base address of the runbooks"""
+
+
+class Monitoring(Model):
+    """Metrics, alerts, dashboards, traces and logs."""
+
+    alerts: Alerts = Alerts()
+    """alert rules"""
+    dashboards: bool = True
+    """render dashboards"""
+    tracing: Tracing = Tracing()
+    """traces"""
+    aliases: bool = False
+    """also export the metric names of older documents"""
+    namespace: Name = "monitoring"
+    """Kubernetes namespace of Prometheus"""
+    scrape_interval: Duration = timedelta(seconds=30)
+    """how often metrics are read"""
+    operator: bool = True
+    """render PodMonitor, ServiceMonitor and PrometheusRule for the Prometheus operator"""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """least severe log record that is written"""
+    log_format: Literal["structured", "console"] = "structured"
+    """JSON lines, or text for people"""
+
+
+class BootstrapStep(Model):
+    """Something that must have happened before the workers start."""
+
+    command: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """command line, run in the application's image"""
+    deadline: Duration = timedelta(minutes=15)
+    """longest time that it may take"""
+    env: dict[EnvName, Text | None] = {}
+    """further environment"""
+    secret_env: dict[EnvName, SecretKey | None] = {}
+    """further environment from secrets"""
+
+
+class Region(Model):
+    """One cell: its own broker, workers and scaler."""
+
+    backends: dict[str, dict[str, Any]] = {}
+    """what differs in the backends' settings"""
+    env: dict[EnvName, Text | None] = {}
+    """further environment"""
+
+
+class Egress(Model):
+    """A further destination that tasks may reach."""
+
+    ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(min_length=1)]
+    """TCP ports"""
+    namespace: Name | None = None
+    """Kubernetes namespace"""
+    pod_labels: dict[str, Text] = {}
+    """labels of the pods"""
+    cidr: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F.:]+/\d{1,3}$")] = None
+    """address range outside the cluster"""
+    address: Address | None = None
+    """for people: what it is"""
