@@ -1,0 +1,42 @@
+"""What holds for every test: one process for the servers, and a closing table of what was not run."""
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+
+NOT_RUN = "not run: "
+# A setting of the developer's shell would decide what a worker under test does; an engine is given by HATCHET_CLIENT_*.
+FOREIGN_PREFIXES = ("TASK_", "CELERY_", "TEMPORAL_")
+
+# Tests share two cores with servers: a slow example is no defect. In CI the same examples every time.
+settings.register_profile("taskgen", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.load_profile("taskgen")
+
+
+def pytest_configure() -> None:
+    """Take foreign settings out of the environment that tests and their child processes see."""
+    for name in [name for name in os.environ if name.startswith(FOREIGN_PREFIXES)]:
+        del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep all server tests in one process: they share servers, and their timings are not to disturb each other."""
+    for item in items:
+        if item.get_closest_marker("server"):
+            item.add_marker(pytest.mark.xdist_group("server"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was not run and how to get it: it must never pass for success."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ").removeprefix(NOT_RUN)
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and NOT_RUN in report.longrepr[2]
+    )
+    if not reasons:
+        return
+    terminalreporter.section("not run")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.line(f"{count:4} test{'s' if count > 1 else ' '}  {reason}")

@@ -1,0 +1,173 @@
+"""Who may import whom."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GENERATOR = ROOT / "generator" / "taskgen"
+LIBRARY = ROOT / "library" / "task_abstraction"
+
+GENERATOR_LAYERS = [
+    {"data", "errors"},
+    {"profile"},
+    {"plan"},
+    {"rules"},
+    {"rendering"},
+    {"verifying"},
+    {"output"},
+    {"simulation", "report"},
+    {"cli"},
+    {"__main__"},
+]
+LIBRARY_LAYERS = [
+    {"errors"},
+    {"models"},
+    {"capabilities"},
+    {"config"},
+    {"registry", "tasks"},
+    {"base", "workflows"},
+    {"backends", "integrations"},
+    {"worker", "exporter"},
+    {"__init__", "__main__", "testing"},
+]
+FROM_LIBRARY = {"task_abstraction.capabilities", "task_abstraction.models"}
+SDKS = {"celery", "kombu", "redis", "amqp", "temporalio", "hatchet_sdk", "kubernetes"}
+# Plan and rules are functions of their arguments: nothing of the world, nothing of chance.
+IMPURE = {"os", "shutil", "subprocess", "socket", "tempfile", "random", "secrets", "time", "uuid", "urllib"}
+
+
+def imports(tree: ast.AST) -> set[str]:
+    """Absolute module names that a tree imports, at any depth of nesting."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the layer: write the full name"
+            assert node.module is not None
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def imports_at_start(tree: ast.Module) -> set[str]:
+    """Names that are imported when the module is: those outside functions and outside `if TYPE_CHECKING`."""
+    found: set[str] = set()
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= imports(node)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            pending.extend(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            pending.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def parse(path):
+    """The syntax tree of a source file."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def top(names):
+    """First parts of dotted names."""
+    return {name.split(".")[0] for name in names}
+
+
+def below(layers, part):
+    """Parts that a module of this part may import from: its own layer and those before it."""
+    for index, layer in enumerate(layers):
+        if part in layer:
+            return set().union(*layers[: index + 1])
+    known = ", ".join(sorted(set().union(*layers)))
+    return pytest.fail(f"{part} has no place in the layers: {known}")
+
+
+def part_of(path, root):
+    """First part of a module's place below its package."""
+    return path.relative_to(root).parts[0].removesuffix(".py")
+
+
+def sources(root):
+    """Every source file of a package, as test parameters."""
+    return [pytest.param(path, id=str(path.relative_to(root.parent))) for path in sorted(root.rglob("*.py"))]
+
+
+def assert_points_down(path, root, layers):
+    """Fail on an import from a later layer of the same package."""
+    package, part = root.name, part_of(path, root)
+    parts = set().union(*layers)
+    used = {name.split(".")[1] for name in imports(parse(path)) if name.startswith(f"{package}.")} & parts
+    if part == "__init__":
+        return
+    assert used <= below(layers, part), f"{part} must not import {sorted(used - below(layers, part))}"
+
+
+@pytest.mark.parametrize("path", sources(GENERATOR))
+class TestGenerator:
+    """Rules of `generator/taskgen`."""
+
+    def test_imports_point_down(self, path):
+        """A module imports only from its own layer and from those before it."""
+        assert_points_down(path, GENERATOR, GENERATOR_LAYERS)
+
+    def test_knows_only_the_facts_of_the_library(self, path):
+        """Render refuses what the runtime would refuse, and shares nothing else with it."""
+        used = {name for name in imports(parse(path)) if top([name]) == {"task_abstraction"}} - {"task_abstraction"}
+        foreign = {name for name in used if not any(f"{name}.".startswith(f"{ok}.") for ok in FROM_LIBRARY)}
+        assert not foreign, f"the generator may not import {sorted(foreign)}"
+
+    def test_no_sdk_is_imported_at_start(self, path):
+        """No import of the command line pulls in a backend's SDK; only a verifier asks for one, when it runs."""
+        assert not SDKS & top(imports_at_start(parse(path)))
+        assert part_of(path, GENERATOR) == "verifying" or not SDKS & top(imports(parse(path)))
+
+    def test_plan_and_rules_are_pure(self, path):
+        """Derivations and rules touch neither the world nor the clock."""
+        if part_of(path, GENERATOR) in {"plan", "rules"}:
+            assert not IMPURE & top(imports(parse(path)))
+
+
+@pytest.mark.parametrize("path", sources(LIBRARY))
+class TestLibrary:
+    """Rules of `library/task_abstraction`."""
+
+    def test_imports_point_down(self, path):
+        """A module imports only from its own layer and from those before it."""
+        assert_points_down(path, LIBRARY, LIBRARY_LAYERS)
+
+    def test_knows_nothing_of_the_generator(self, path):
+        """A worker image carries the library alone."""
+        assert not {"taskgen", "jinja2", "pydantic", "typer", "ruamel"} & top(imports(parse(path)))
+
+    def test_an_sdk_is_imported_only_by_its_backend(self, path):
+        """Outside its backend, and the integrations that run inside a foreign application, no module knows an SDK."""
+        if part_of(path, LIBRARY) not in {"backends", "integrations"}:
+            assert not SDKS & top(imports(parse(path)))
+
+    def test_imports_the_standard_library_only(self, path):
+        """`import task_abstraction` works with nothing installed beside it."""
+        if part_of(path, LIBRARY) not in {"backends", "integrations"}:
+            assert top(imports_at_start(parse(path))) <= sys.stdlib_module_names | {"task_abstraction"}
+
+
+def test_no_backend_knows_another():
+    """Each folder in `backends/` imports nothing from its neighbours."""
+    for folder in [path for path in (LIBRARY / "backends").iterdir() if path.is_dir()]:
+        for path in folder.rglob("*.py"):
+            names = {name for name in imports(parse(path)) if name.startswith("task_abstraction.backends.")}
+            neighbours = {name for name in names if name.split(".")[2] != folder.name}
+            neighbours = {name for name in neighbours if (LIBRARY / "backends" / name.split(".")[2]).is_dir()}
+            assert not neighbours, f"{path.name} imports {sorted(neighbours)}"
+
+
+def test_a_wrong_import_is_found():
+    """The test of the layers sees an import that hides in a function."""
+    tree = ast.parse("def f():\n    import taskgen.cli\n")
+
+    assert imports(tree) == {"taskgen.cli"}
+    assert imports_at_start(tree) == set()
