@@ -47,10 +47,11 @@ def install(packages: Sequence[str], *, services: Sequence[str] = ()) -> None:
     with _alone(), _no_service_starts():
         _apt_get("update", "-q")
         _apt_get("install", *_OPTIONS, *packages)
-    systemctl = shutil.which("systemctl")
-    if systemctl is not None:
-        for unit in services:
-            subprocess.run([systemctl, "disable", "--quiet", unit], check=False, capture_output=True)
+    for service in services:
+        disable = (
+            ["systemctl", "disable", service] if shutil.which("systemctl") else ["update-rc.d", service, "disable"]
+        )
+        subprocess.run(disable, check=False, capture_output=True)  # a service without a unit or script is no error
 
 
 def _apt_get(*arguments: str) -> None:

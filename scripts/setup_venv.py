@@ -51,7 +51,7 @@ def fingerprint() -> dict[str, str]:
         declared = tomllib.load(file)
     metadata = [declared["build-system"], declared["project"], declared["tool"]["hatch"]]
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    return {"root": str(ROOT), "python": f"{sys.prefix} {sys.version}", "metadata": digest.hexdigest()}
+    return {"root": str(ROOT), "python": f"{sys.base_prefix} {sys.version}", "metadata": digest.hexdigest()}
 
 
 def installed_extras(wanted: dict[str, str]) -> set[str] | None:
@@ -69,12 +69,19 @@ def make_venv() -> None:
     Raises:
         SetupError: neither venv nor virtualenv can do it.
     """
-    if importlib.util.find_spec("ensurepip") is None and shutil.which("virtualenv") is None:
+    python = _base_python()
+    if importlib.util.find_spec("ensurepip") is None:
+        if shutil.which("virtualenv"):
+            _run("virtualenv", "--quiet", "--clear", "--python", python, str(VENV))
+            return
         _install_ensurepip()
-    if shutil.which("virtualenv") and importlib.util.find_spec("ensurepip") is None:
-        _run("virtualenv", "--quiet", "--clear", "--python", sys.executable, str(VENV))
-    else:
-        _run(sys.executable, "-m", "venv", "--clear", str(VENV))
+    _run(python, "-m", "venv", "--clear", str(VENV))
+
+
+def _base_python() -> str:
+    """The interpreter behind an activated environment: `.venv` itself may be the active one, and is cleared."""
+    base = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+    return str(base) if base.exists() else sys.executable
 
 
 def _install_ensurepip() -> None:
@@ -111,7 +118,7 @@ def set_up(extras: set[str]) -> None:
         make_venv()
     together = sorted(extras | (have or set()))
     target = f"{ROOT}[{','.join(together)}]" if together else str(ROOT)
-    print(f"installing taskgen {' '.join(together)}into .venv".replace("  ", " "), flush=True)
+    print(f"installing into .venv: {' '.join(['taskgen', *together])}", flush=True)
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     _run(*pip, "install", "--quiet", "--editable", target)
     STAMP.write_text(json.dumps({"fingerprint": wanted, "extras": together}, indent=1), encoding="utf-8")

@@ -116,7 +116,7 @@ CONSUMERS: tuple[Consumer, ...] = (
         checks="the rendered image: build, hardened run, compose stack",
         absent=_docker_absent,
         apt=("docker.io",),
-        services=("docker.service", "docker.socket", "containerd"),
+        services=("docker", "docker.socket", "containerd"),
         remedy=f"{_from_apt('docker.io')}, and run the tests as root",
     ),
     Consumer(
@@ -207,5 +207,4 @@ def consumer(name: str) -> Consumer:
         if candidate.name == name:
             return candidate
     known = ", ".join(sorted(candidate.name for candidate in CONSUMERS))
-    message = f"unknown consumer {name!r}: add it to the table in {Path(__file__).name}, or use one of {known}"
-    raise LookupError(message)
+    raise LookupError(f"unknown consumer {name!r}: add it to the table in tests/support, or use one of {known}")
