@@ -1,0 +1,1 @@
+"""Profile to Plan: pure derivations that keep the trail of every value."""

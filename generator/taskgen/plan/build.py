@@ -1,0 +1,211 @@
+"""From a profile to its plan; the one function of this layer that others call."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, Final
+
+from taskgen.plan import buckets, recovery, redelivery, replicas, routing, scaling, shutdown, sizing
+from taskgen.plan.celery import celery_settings
+from taskgen.plan.collapse import collapsed
+from taskgen.plan.derivation import Derivation, Fact, Trail, collect, derive
+from taskgen.plan.environment import HEALTH_PORT, SDK_METRICS_PORT, worker_command, worker_env
+from taskgen.plan.facts import profile_facts, tier_facts
+from taskgen.plan.model import EgressPlan, Plan, QueuePlan, SchedulePlan, TaskPlan, TierPlan
+from taskgen.profile.model import Profile
+from taskgen.profile.operations import Schedule
+from taskgen.profile.tier import Tier
+from taskgen.profile.workload import TaskPolicy
+
+_MODULES: Final = (sizing, replicas, shutdown, redelivery, scaling, buckets)
+_ALL: Final = collect(*_MODULES)
+PROFILE_DERIVATIONS: Final[Mapping[str, Derivation]] = {
+    name: entry for name, entry in _ALL.items() if "celery_tiers" in entry.needs
+}
+"""Derivations over all Celery tiers of the profile."""
+TIER_DERIVATIONS: Final[Mapping[str, Derivation]] = {
+    name: entry for name, entry in _ALL.items() if name not in PROFILE_DERIVATIONS
+}
+"""Derivations of one tier."""
+LATE_DERIVATIONS: Final[Mapping[str, Derivation]] = collect(recovery)
+"""Derivations of one tier that need values of the whole profile."""
+_PRIORITY_ORDER: Final = {"high": 0, "medium": 1, "low": 2}
+
+
+def make_plan(profile: Profile) -> Plan:
+    """Derive everything that artifacts need from a profile. Pure."""
+    profile = collapsed(profile)
+    trails: dict[str, Trail] = {}
+    early = [_tier_plan(profile, name, tier, trails) for name, tier in profile.tiers.items()]
+    early.sort(key=lambda tier: (_PRIORITY_ORDER[tier.profile.priority], tier.name))
+    facts = profile_facts(profile, tuple(early))
+    shared = derive(PROFILE_DERIVATIONS, facts, prefix="")
+    trails |= shared
+    values = {name: trail.value for name, trail in shared.items()}
+    tiers = tuple(_with_late_values(tier, shared, trails) for tier in early)
+    return Plan(
+        profile=profile,
+        tiers=tiers,
+        queues=_queues(profile, tiers),
+        routes=routing.routes(profile),
+        tasks=tuple(_task(glob, policy) for glob, policy in _policies(profile)),
+        schedules=tuple(_schedule(profile, name, entry, tiers) for name, entry in sorted(profile.schedules.items()) if entry),
+        egress=_egress(profile),
+        celery=celery_settings(profile, values, tiers),
+        values=values,
+        trails=dict(sorted(trails.items())),
+    )
+
+
+def _tier_plan(profile: Profile, name: str, tier: Tier, trails: dict[str, Trail]) -> TierPlan:
+    backend = tier.backend or profile.backends.names()[0]
+    facts = tier_facts(profile, name, tier, backend)
+    derived = derive(TIER_DERIVATIONS, facts, prefix=f"tiers.{name}.")
+    trails |= {f"tiers.{name}.{key}": trail for key, trail in derived.items()}
+    values = {key: trail.value for key, trail in derived.items()}
+    queues = routing.queues_of(profile, tier)
+    env, mounts = worker_env(
+        profile, name, tier, backend, grace=values["grace"], remap_sigterm=values["remap_sigterm"]
+    )
+    return TierPlan(
+        name=name,
+        backend=backend,
+        profile=tier,
+        queues=queues,
+        command=worker_command(profile, tier, queues, values["concurrency"]),
+        env=env,
+        mounts=mounts,
+        health_port=HEALTH_PORT,
+        sdk_metrics_port=SDK_METRICS_PORT.get(backend),
+        facts={key: fact.value for key, fact in facts.items()},
+        values=values,
+    )
+
+
+def _with_late_values(tier: TierPlan, shared: Mapping[str, Trail], trails: dict[str, Trail]) -> TierPlan:
+    at = f"tiers.{tier.name}."
+    facts = {name: Fact(value, at + name) for name, value in {**tier.facts, **tier.values}.items()}
+    facts |= {name: Fact(trail.value, name) for name, trail in shared.items()}
+    late = derive(LATE_DERIVATIONS, facts, prefix=at)
+    trails |= {at + name: trail for name, trail in late.items()}
+    values = {**tier.values, **{name: trail.value for name, trail in late.items()}}
+    return TierPlan(**{**{key: getattr(tier, key) for key in TierPlan.__dataclass_fields__}, "values": values})
+
+
+def _queues(profile: Profile, tiers: tuple[TierPlan, ...]) -> tuple[QueuePlan, ...]:
+    served = {queue for tier in tiers for queue in tier.queues}
+    plans = []
+    for name in sorted(served | set(profile.queues)):
+        queue = profile.queues.get(name)
+        serving = [tier for tier in tiers if name in tier.queues]
+        dead_letter = profile.dead_letter.enabled if queue is None or queue.dead_letter is None else queue.dead_letter
+        plans.append(
+            QueuePlan(
+                name=name,
+                backend=serving[0].backend if serving else profile.backends.names()[0],
+                tiers=tuple(tier.name for tier in serving),
+                tasks=queue.tasks if queue else (),
+                dead_letter=dead_letter,
+            )
+        )
+    return tuple(plans)
+
+
+def _policies(profile: Profile) -> list[tuple[str, TaskPolicy]]:
+    found = [(glob, policy) for glob, policy in profile.tasks.items() if policy]
+    return sorted(found, key=lambda pair: routing.specificity(pair[0]))
+
+
+def policy_values(policy: Any) -> dict[str, Any]:  # noqa: ANN401  # TaskFacts and TaskPolicy share these fields
+    """Return a policy by the keys of plan.json; what is not stated is absent."""
+    values: dict[str, Any] = {}
+    for key in ("time_limit", "soft_time_limit"):
+        if getattr(policy, key, None) is not None:
+            values[f"{key}_s"] = getattr(policy, key).total_seconds()
+    for key in ("idempotent", "priority", "ignore_result", "rate_limit"):
+        if getattr(policy, key, None) is not None:
+            values[key] = getattr(policy, key)
+    if getattr(policy, "acknowledge", None) is not None:
+        values["acks_late"] = policy.acknowledge == "late"
+    elif getattr(policy, "idempotent", None) is False:
+        values["acks_late"] = False
+    if getattr(policy, "retry", None) is not None:
+        values |= retry_values(policy.retry)
+    return values
+
+
+def retry_values(retry: Any) -> dict[str, Any]:  # noqa: ANN401  # the Retry of a tier or of a task
+    """Return a retry policy by the keys of plan.json."""
+    return {
+        "max_attempts": retry.max_attempts,
+        "initial_delay_s": retry.initial_delay.total_seconds(),
+        "backoff": retry.backoff,
+        "max_delay_s": retry.max_delay.total_seconds(),
+        "jitter": retry.jitter,
+        "non_retryable": list(retry.non_retryable),
+    }
+
+
+def _task(glob: str, policy: TaskPolicy) -> TaskPlan:
+    return TaskPlan(glob=glob, policy=policy_values(policy))
+
+
+def _schedule(profile: Profile, name: str, entry: Schedule, tiers: tuple[TierPlan, ...]) -> SchedulePlan:
+    queue = entry.queue or routing.queue_of(profile, entry.task)
+    backend = next((tier.backend for tier in tiers if queue in tier.queues), profile.backends.names()[0])
+    return SchedulePlan(
+        name=name,
+        task=entry.task,
+        cron=entry.cron,
+        every=entry.every,
+        timezone=entry.timezone,
+        queue=queue,
+        backend=backend,
+        priority=entry.priority,
+        args=entry.args,
+        kwargs=entry.kwargs,
+        expires=entry.expires or entry.every or shortest_interval(entry.cron or ""),
+        enabled=entry.enabled,
+    )
+
+
+def _values_of(field: str, low: int, high: int) -> list[int]:
+    found: set[int] = set()
+    for part in field.split(","):
+        base, _, step = part.partition("/")
+        first, _, last = base.partition("-")
+        start, stop = (low, high) if base == "*" else (int(first), int(last or (high if step else first)))
+        found.update(range(start, stop + 1, int(step or 1)))
+    return sorted(found)
+
+
+def shortest_interval(cron: str) -> timedelta:
+    """Return the shortest time between two runs of a cron expression, looking at minutes and hours; at most a day."""
+    fields = cron.split()
+    for field, size, unit in ((fields[0], 60, timedelta(minutes=1)), (fields[1], 24, timedelta(hours=1))):
+        found = _values_of(field, 0, size - 1) if re.fullmatch(r"[\d*,/\-]+", field) else [0]
+        if len(found) > 1:
+            return min(later - earlier for earlier, later in pairwise([*found, found[0] + size])) * unit
+    return timedelta(days=1)
+
+
+def _egress(profile: Profile) -> tuple[EgressPlan, ...]:
+    found = {}
+    celery, temporal, hatchet = profile.backends.celery, profile.backends.temporal, profile.backends.hatchet
+    for name, endpoint in (
+        ("broker", celery.broker.endpoint if celery else None),
+        ("results", celery.results.endpoint if celery else None),
+        ("temporal", temporal.endpoint if temporal else None),
+        ("hatchet", hatchet.endpoint if hatchet else None),
+        *((name, entry) for name, entry in sorted(profile.egress.items())),
+    ):
+        if endpoint is not None:
+            found[name] = EgressPlan(
+                name=name,
+                ports=endpoint.ports,
+                namespace=endpoint.namespace,
+                pod_labels=endpoint.pod_labels,
+                cidr=endpoint.cidr,
+            )
+    return tuple(found.values())

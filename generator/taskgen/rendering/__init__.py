@@ -1,0 +1,1 @@
+"""Plan to artifacts: sandboxed templates in which no value can break out of its place."""

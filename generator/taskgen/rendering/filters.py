@@ -1,0 +1,89 @@
+"""Filters of templates: plain functions from a value of the plan to what one consumer wants to read."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from taskgen.profile.scalars import format_duration
+from taskgen.rendering.encoding import json_document, json_text, yaml_block
+
+MIB: Final = 2**20
+
+
+def seconds(value: timedelta) -> int | float:
+    """Return a duration as a number of seconds, whole where it is."""
+    number = value.total_seconds()
+    return int(number) if number == int(number) else number
+
+
+def milliseconds(value: timedelta) -> int:
+    """Return a duration as whole milliseconds."""
+    return round(value / timedelta(milliseconds=1))
+
+
+def duration(value: timedelta) -> str:
+    """Return a duration as `5m15s`: Compose, Prometheus and Go read it."""
+    return format_duration(value)
+
+
+def go_seconds(value: timedelta) -> str:
+    """Return a duration as `315s`."""
+    return f"{seconds(value)}s"
+
+
+def quantity(value: int) -> str:
+    """Return bytes as a Kubernetes quantity in the largest binary unit that keeps it whole: `912Mi`."""
+    for factor, unit in ((2**30, "Gi"), (MIB, "Mi"), (2**10, "Ki")):
+        if value % factor == 0 and value:
+            return f"{value // factor}{unit}"
+    return str(value)
+
+
+def compose_size(value: int) -> str:
+    """Return bytes as Compose writes them: `912m`."""
+    return f"{value // MIB}m" if value % MIB == 0 else f"{value}b"
+
+
+def cpu(value: int) -> str:
+    """Return thousandths of a core as a Kubernetes quantity: `2` or `500m`."""
+    return str(value // 1000) if value % 1000 == 0 else f"{value}m"
+
+
+def cores(value: int) -> str:
+    """Return thousandths of a core as a decimal number of cores: `0.5`."""
+    return f"{value / 1000:g}"
+
+
+def number(value: float) -> str:
+    """Return a number without a needless fraction: `4`, `3.2`."""
+    return f"{value:g}"
+
+
+def digest(value: Any, length: int = 10) -> str:  # noqa: ANN401  # any value of a plan
+    """Return the first hexadecimal digits of the SHA-256 of a value's JSON, for names that change with their content."""
+    return hashlib.sha256(json_text(value).encode()).hexdigest()[:length]
+
+
+def names(values: Iterable[Any]) -> list[str]:
+    """Return the `name` of each value."""
+    return [value.name for value in values]
+
+
+FILTERS: Final[Mapping[str, Any]] = {
+    "seconds": seconds,
+    "milliseconds": milliseconds,
+    "duration": duration,
+    "go_seconds": go_seconds,
+    "quantity": quantity,
+    "compose_size": compose_size,
+    "cpu": cpu,
+    "cores": cores,
+    "number": number,
+    "digest": digest,
+    "names": names,
+    "yaml_block": yaml_block,
+    "json_document": json_document,
+    "json_text": json_text,
+}
+"""By the name that templates use."""

@@ -1,0 +1,116 @@
+"""Plan to artifacts: every file of every target that the profile asks for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+from taskgen.artifact import Artifact
+from taskgen.errors import TemplateError
+from taskgen.plan.model import Plan
+from taskgen.profile.targets import OutputFile, TargetSpec
+from taskgen.rendering.encoding import COMMENT, format_of
+from taskgen.rendering.environment import holds, render_text
+
+IGNORED: Final = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".venv", "dist", "build"})
+"""Folders that never belong to a copied tree."""
+
+
+def render(
+    plan: Plan,
+    specs: Mapping[str, TargetSpec],
+    *,
+    roots: Sequence[Path],
+    trees: Mapping[str, Path],
+    only: str | None = None,
+) -> tuple[Artifact, ...]:
+    """Render the artifacts of a plan, sorted by path.
+
+    Args:
+        plan: what is rendered.
+        specs: the discovered targets by name.
+        roots: folders with templates; the project's before the shipped ones.
+        trees: folders that targets may copy, by name (`library`).
+        only: render this target alone.
+
+    Raises:
+        TemplateError: a template or target.yaml is wrong, or two files have one path.
+    """
+    artifacts: dict[str, Artifact] = {}
+    for name, spec in sorted(specs.items()):
+        options = getattr(plan.profile.targets, name, None)
+        if options is None or only not in (None, name):
+            continue
+        base = {"profile": plan.profile, "plan": plan, "options": options, "target": name}
+        for artifact in (*_files(spec, base, roots), *_copies(spec, trees)):
+            if artifact.path in artifacts:
+                raise TemplateError(f"templates/{name}/target.yaml: two files are written to {artifact.path}")
+            artifacts[artifact.path] = artifact
+    return tuple(artifacts[path] for path in sorted(artifacts))
+
+
+def _files(spec: TargetSpec, base: Mapping[str, Any], roots: Sequence[Path]) -> Iterator[Artifact]:
+    where = f"templates/{spec.name}/target.yaml"
+    for entry in spec.files:
+        template = entry.template if "/" in entry.template else f"{spec.name}/{entry.template}"
+        for context in _contexts(entry, base, where):
+            if entry.when and not holds(roots, entry.when, context, where):
+                continue
+            tier = context.get("tier")
+            yield Artifact(
+                path=_path(entry, context, where),
+                content=_finished(render_text(roots, template, context), template, context["plan"]).encode(),
+                target=spec.name,
+                template=template,
+                tier=tier.name if tier is not None else None,
+                mode=0o755 if entry.executable else 0o644,
+            )
+
+
+def _contexts(entry: OutputFile, base: Mapping[str, Any], where: str) -> Iterator[dict[str, Any]]:
+    """Yield one context per file: the product of the dimensions that the entry names."""
+    dimensions = {
+        "tier": base["plan"].tiers,
+        "backend": base["plan"].backends,
+        "cluster": getattr(base["options"], "clusters", None) or ("default",),
+        "region": tuple(sorted(base["profile"].regions)),
+    }
+    unknown = set(entry.for_each) - set(dimensions)
+    if unknown:
+        raise TemplateError(f"{where}: for_each: {', '.join(sorted(unknown))} is none of {', '.join(dimensions)}")
+    for values in product(*(dimensions[name] for name in entry.for_each)):
+        yield {**base, **dict(zip(entry.for_each, values, strict=True))}
+
+
+def _path(entry: OutputFile, context: Mapping[str, Any], where: str) -> str:
+    values = {name: getattr(context[name], "name", context[name]) for name in entry.for_each}
+    try:
+        return entry.path.format_map(values)
+    except (KeyError, ValueError, IndexError) as error:
+        raise TemplateError(f"{where}: path {entry.path!r} names {error}, which is not in for_each") from error
+
+
+def _finished(text: str, template: str, plan: Plan) -> str:
+    """Put the note on top that names the profile, and end with exactly one line break."""
+    comment = COMMENT.get(format_of(template))
+    body = text.strip("\n") + "\n"
+    if comment is None:
+        return body
+    name = plan.profile.name
+    return (
+        f"{comment} Rendered by taskgen from profile {name}. Do not edit:\n"
+        f"{comment} change the profile and run `taskgen render --profile {name}`.\n{body}"
+    )
+
+
+def _copies(spec: TargetSpec, trees: Mapping[str, Path]) -> Iterator[Artifact]:
+    for copy in spec.copies:
+        root = trees[copy.source]
+        for path in sorted(root.rglob("*")):
+            parts = path.relative_to(root).parts
+            hidden = any(part in IGNORED or part.endswith(".egg-info") for part in parts)
+            if path.is_file() and not hidden and path.suffix not in {".pyc", ".pyo"}:
+                relative = path.relative_to(root).as_posix()
+                yield Artifact(
+                    path=f"{copy.to}/{relative}", content=path.read_bytes(), target=spec.name, template=f"{copy.source}/{relative}"
+                )
