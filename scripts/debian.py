@@ -54,6 +54,13 @@ def install(packages: Sequence[str], *, services: Sequence[str] = ()) -> None:
         subprocess.run(disable, check=False, capture_output=True)  # a service without a unit or script is no error
 
 
+def tidy() -> None:
+    """Put back the policy of service starts that a killed run left replaced."""
+    if can_install() and _is_replaced():
+        with _alone():
+            _restore()
+
+
 def _apt_get(*arguments: str) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
@@ -62,6 +69,7 @@ def _apt_get(*arguments: str) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C must not cut dpkg off between two packages
         text=True,
         check=False,
     )
@@ -80,10 +88,16 @@ def _alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_service_starts() -> Iterator[None]:
-    """Forbid service starts, and put back what was there, also when the run is ended early."""
-    _restore()  # what a killed run may have left
-    before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    """Forbid service starts and put back what was there.
+
+    A signal takes effect only then: dpkg would go on without us, and start services under the restored policy. What a
+    killed run leaves behind, the next one puts right.
+    """
+    received: list[int] = []
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda number, _frame: received.append(number)) for number in signals}
     try:
+        _restore()
         if _POLICY.exists():
             _POLICY.rename(_KEPT)
         _POLICY.write_text(f"#!/bin/sh\n{_MARK}\nexit 101\n")
@@ -93,14 +107,16 @@ def _no_service_starts() -> Iterator[None]:
         _restore()
         for number, handler in before.items():
             signal.signal(number, handler)
+    if received:
+        sys.exit(128 + received[0])
+
+
+def _is_replaced() -> bool:
+    return _POLICY.exists() and _MARK in _POLICY.read_text(errors="replace")
 
 
 def _restore() -> None:
-    if _POLICY.exists() and _MARK in _POLICY.read_text(errors="replace"):
+    if _is_replaced():
         _POLICY.unlink()
     if _KEPT.exists():
         _KEPT.rename(_POLICY)
-
-
-def _leave(number: int, _frame: object) -> None:
-    sys.exit(128 + number)

@@ -55,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     if "--list" in arguments:
         list_consumers()
         return 0
+    debian.tidy()
     install_missing(missing_consumers())
     if os.environ.get("CI") != "true":
         return 0
