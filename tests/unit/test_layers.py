@@ -20,6 +20,7 @@ GENERATOR_LAYERS = [
     {"verifying"},
     {"output"},
     {"simulation", "report"},
+    {"fastpath"},
     {"cli"},
     {"__main__"},
 ]
@@ -29,8 +30,12 @@ LIBRARY_LAYERS = [
     {"capabilities"},
     {"config"},
     {"codec", "context", "registry", "tasks"},
-    {"base", "policy", "workflows"},
+    {"policy"},
+    {"runtime"},
+    {"worker_job"},
+    {"base", "serving", "workflows"},
     {"backends", "integrations"},
+    {"factory"},
     {"worker", "exporter"},
     {"__init__", "__main__", "testing"},
 ]
