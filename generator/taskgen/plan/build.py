@@ -1,9 +1,7 @@
 """From a profile to its plan; the one function of this layer that others call."""
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any, Final
 
 from taskgen.plan import buckets, recovery, redelivery, replicas, routing, scaling, shutdown, sizing
@@ -12,9 +10,9 @@ from taskgen.plan.collapse import collapsed
 from taskgen.plan.derivation import Derivation, Fact, Trail, collect, derive
 from taskgen.plan.environment import HEALTH_PORT, SDK_METRICS_PORT, worker_command, worker_env
 from taskgen.plan.facts import profile_facts, tier_facts
-from taskgen.plan.model import EgressPlan, Plan, QueuePlan, SchedulePlan, TaskPlan, TierPlan
+from taskgen.plan.model import EgressPlan, Plan, QueuePlan, TaskPlan, TierPlan
+from taskgen.plan.schedules import schedules
 from taskgen.profile.model import Profile
-from taskgen.profile.operations import Schedule
 from taskgen.profile.tier import Tier
 from taskgen.profile.workload import TaskPolicy
 
@@ -33,8 +31,13 @@ LATE_DERIVATIONS: Final[Mapping[str, Derivation]] = collect(recovery)
 _PRIORITY_ORDER: Final = {"high": 0, "medium": 1, "low": 2}
 
 
-def make_plan(profile: Profile) -> Plan:
-    """Derive everything that artifacts need from a profile. Pure."""
+def make_plan(profile: Profile, *, grace_limits: Mapping[str, timedelta] | None = None) -> Plan:
+    """Derive everything that artifacts need from a profile. Pure.
+
+    Args:
+        profile: what the user states.
+        grace_limits: longest grace of each target that has one, from its target.yaml.
+    """
     profile = collapsed(profile)
     trails: dict[str, Trail] = {}
     early = [_tier_plan(profile, name, tier, trails) for name, tier in profile.tiers.items()]
@@ -50,9 +53,14 @@ def make_plan(profile: Profile) -> Plan:
         queues=_queues(profile, tiers),
         routes=routing.routes(profile),
         tasks=tuple(_task(glob, policy) for glob, policy in _policies(profile)),
-        schedules=tuple(_schedule(profile, name, entry, tiers) for name, entry in sorted(profile.schedules.items()) if entry),
+        schedules=schedules(profile, tiers),
         egress=_egress(profile),
         celery=celery_settings(profile, values, tiers),
+        grace_limits={
+            name: limit
+            for name, limit in (grace_limits or {}).items()
+            if getattr(profile.targets, name, None) is not None
+        },
         values=values,
         trails=dict(sorted(trails.items())),
     )
@@ -65,9 +73,7 @@ def _tier_plan(profile: Profile, name: str, tier: Tier, trails: dict[str, Trail]
     trails |= {f"tiers.{name}.{key}": trail for key, trail in derived.items()}
     values = {key: trail.value for key, trail in derived.items()}
     queues = routing.queues_of(profile, tier)
-    env, mounts = worker_env(
-        profile, name, tier, backend, grace=values["grace"], remap_sigterm=values["remap_sigterm"]
-    )
+    env, mounts = worker_env(profile, name, tier, backend, grace=values["grace"], remap_sigterm=values["remap_sigterm"])
     return TierPlan(
         name=name,
         backend=backend,
@@ -149,45 +155,6 @@ def retry_values(retry: Any) -> dict[str, Any]:  # noqa: ANN401  # the Retry of 
 
 def _task(glob: str, policy: TaskPolicy) -> TaskPlan:
     return TaskPlan(glob=glob, policy=policy_values(policy))
-
-
-def _schedule(profile: Profile, name: str, entry: Schedule, tiers: tuple[TierPlan, ...]) -> SchedulePlan:
-    queue = entry.queue or routing.queue_of(profile, entry.task)
-    backend = next((tier.backend for tier in tiers if queue in tier.queues), profile.backends.names()[0])
-    return SchedulePlan(
-        name=name,
-        task=entry.task,
-        cron=entry.cron,
-        every=entry.every,
-        timezone=entry.timezone,
-        queue=queue,
-        backend=backend,
-        priority=entry.priority,
-        args=entry.args,
-        kwargs=entry.kwargs,
-        expires=entry.expires or entry.every or shortest_interval(entry.cron or ""),
-        enabled=entry.enabled,
-    )
-
-
-def _values_of(field: str, low: int, high: int) -> list[int]:
-    found: set[int] = set()
-    for part in field.split(","):
-        base, _, step = part.partition("/")
-        first, _, last = base.partition("-")
-        start, stop = (low, high) if base == "*" else (int(first), int(last or (high if step else first)))
-        found.update(range(start, stop + 1, int(step or 1)))
-    return sorted(found)
-
-
-def shortest_interval(cron: str) -> timedelta:
-    """Return the shortest time between two runs of a cron expression, looking at minutes and hours; at most a day."""
-    fields = cron.split()
-    for field, size, unit in ((fields[0], 60, timedelta(minutes=1)), (fields[1], 24, timedelta(hours=1))):
-        found = _values_of(field, 0, size - 1) if re.fullmatch(r"[\d*,/\-]+", field) else [0]
-        if len(found) > 1:
-            return min(later - earlier for earlier, later in pairwise([*found, found[0] + size])) * unit
-    return timedelta(days=1)
 
 
 def _egress(profile: Profile) -> tuple[EgressPlan, ...]:

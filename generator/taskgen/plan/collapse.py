@@ -19,7 +19,9 @@ def collapsed(profile: Profile) -> Profile:
     groups: dict[str, list[Tier]] = {}
     for tier in profile.tiers.values():
         groups.setdefault(tier.backend or names[0], []).append(tier)
-    tiers = {NAME if len(groups) == 1 else f"{NAME}-{backend}": _merge(profile, group) for backend, group in groups.items()}
+    tiers = {
+        NAME if len(groups) == 1 else f"{NAME}-{backend}": _merge(profile, group) for backend, group in groups.items()
+    }
     return profile.model_copy(update={"tiers": tiers})
 
 
@@ -37,9 +39,13 @@ def _merge(profile: Profile, tiers: list[Tier]) -> Tier:
     everything = any(tier.queues == "all" for tier in tiers)
     return longest.model_copy(
         update={
-            "queues": "all" if everything else (*queues, *(() if profile.default_queue in queues else (profile.default_queue,))),
+            "queues": "all"
+            if everything
+            else (*queues, *(() if profile.default_queue in queues else (profile.default_queue,))),
             "task": task,
             "load": load,
-            "concurrency": max((tier.concurrency for tier in tiers if isinstance(tier.concurrency, int)), default="auto"),
+            "concurrency": max(
+                (tier.concurrency for tier in tiers if isinstance(tier.concurrency, int)), default="auto"
+            ),
         }
     )

@@ -97,7 +97,9 @@ def tier_facts(profile: Profile, name: str, tier: Tier, backend: str) -> dict[st
         "queues": Fact(queues_of(profile, tier), f"{at}.queues"),
     }
     celery = profile.backends.celery
-    facts["broker"] = Fact(celery.broker.kind if celery and backend == "celery" else None, "backends.celery.broker.kind")
+    facts["broker"] = Fact(
+        celery.broker.kind if celery and backend == "celery" else None, "backends.celery.broker.kind"
+    )
     return facts
 
 
@@ -110,7 +112,9 @@ def profile_facts(profile: Profile, tiers: tuple[Any, ...]) -> dict[str, Fact]:
         "celery_tiers": Fact(tuple(tier for tier in tiers if tier.backend == "celery"), "tiers"),
         "broker_kind": Fact(broker.kind if broker else None, f"{at}.broker.kind"),
         "broker_connections": Fact(broker.max_connections if broker else None, f"{at}.broker.max_connections"),
-        "typed_visibility_timeout": Fact(broker.visibility_timeout if broker else None, f"{at}.broker.visibility_timeout"),
+        "typed_visibility_timeout": Fact(
+            broker.visibility_timeout if broker else None, f"{at}.broker.visibility_timeout"
+        ),
         "typed_consumer_timeout": Fact(broker.consumer_timeout if broker else None, f"{at}.broker.consumer_timeout"),
         "typed_result_expires": Fact(celery.results.expires if celery else None, f"{at}.results.expires"),
     }

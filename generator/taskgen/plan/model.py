@@ -132,6 +132,8 @@ class Plan:
     egress: tuple[EgressPlan, ...]
     celery: Mapping[str, Any] | None
     """settings of celeryconfig.py, without addresses"""
+    grace_limits: Mapping[str, timedelta]
+    """longest grace of each rendered target that has a limit"""
     values: Mapping[str, Any]
     trails: Mapping[str, Trail]
     """by path: `tiers.high.grace`, `visibility_timeout`"""

@@ -7,8 +7,8 @@ from taskgen.plan.derivation import derivation
 
 
 @derivation(
-    formula="celery: visibility_timeout + 10s on redis and sqs, 2s on rabbitmq; temporal: (heartbeat_timeout or time_limit) + 1s;"
-    " hatchet: 60s; never with early acknowledgement",
+    formula="celery: visibility_timeout + 10s on redis and sqs, 2s on rabbitmq, never with early acknowledgement;"
+    " temporal: (heartbeat_timeout or time_limit) + 1s; hatchet: 60s",
     source="celery.md 4, temporal.md 10, hatchet.md 0, measured",
 )
 def recovery_time(
@@ -27,4 +27,6 @@ def recovery_time(
         return redelivery.HATCHET_RECOVERY
     if not acks_late:
         return None
-    return redelivery.RABBITMQ_RECOVERY if broker == "rabbitmq" else (visibility_timeout or timedelta()) + redelivery.SWEEP
+    return (
+        redelivery.RABBITMQ_RECOVERY if broker == "rabbitmq" else (visibility_timeout or timedelta()) + redelivery.SWEEP
+    )

@@ -2,7 +2,7 @@
 
 import math
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from taskgen.plan.derivation import derivation
 
@@ -31,13 +31,18 @@ def _up(value: timedelta, step: timedelta) -> timedelta:
     return math.ceil(value / step) * step
 
 
-@derivation(formula="celery and every task of the tier idempotent", source="invariants.md C02: late acknowledgement repeats tasks")
+@derivation(
+    formula="celery and every task of the tier idempotent",
+    source="invariants.md C02: late acknowledgement repeats tasks",
+)
 def acks_late(*, backend: str, all_idempotent: bool) -> bool:
     """Whether Celery acknowledges after the task instead of before it."""
     return backend == "celery" and all_idempotent
 
 
-@derivation(formula="1 on celery, else none", source="invariants.md C03: the default 4 hoards tasks and hides the backlog")
+@derivation(
+    formula="1 on celery, else none", source="invariants.md C03: the default 4 hoards tasks and hides the backlog"
+)
 def prefetch(*, backend: str) -> int | None:
     """`worker_prefetch_multiplier`."""
     return 1 if backend == "celery" else None
@@ -56,13 +61,17 @@ def disable_prefetch(*, broker: str | None, acks_late: bool, duration_p50: timed
     formula="min(max_delay, initial_delay x backoff^(max_attempts - 2)), 0 for one attempt",
     source="runtime-api.md 1: RetryPolicy",
 )
-def longest_retry_delay(*, max_attempts: int, initial_delay: timedelta, backoff: float, max_delay: timedelta) -> timedelta:
+def longest_retry_delay(
+    *, max_attempts: int, initial_delay: timedelta, backoff: float, max_delay: timedelta
+) -> timedelta:
     """Longest wait between two attempts."""
     if max_attempts == 1:
         return timedelta()
     # max_delay bounds the exponent: beyond it the power would only overflow.
     exponent = min(max_attempts - 2, 64)
-    return min(max_delay, timedelta(seconds=min(initial_delay.total_seconds() * backoff**exponent, max_delay.total_seconds())))
+    return min(
+        max_delay, timedelta(seconds=min(initial_delay.total_seconds() * backoff**exponent, max_delay.total_seconds()))
+    )
 
 
 @derivation(
@@ -76,7 +85,10 @@ def retry_horizon(*, max_attempts: int, initial_delay: timedelta, backoff: float
     return timedelta(seconds=round(sum(delays), 3))
 
 
-@derivation(formula="max(longest_delay, longest_retry_delay)", source="invariants.md R01, Q01: a delayed message counts as delivered")
+@derivation(
+    formula="max(longest_delay, longest_retry_delay)",
+    source="invariants.md R01, Q01: a delayed message counts as delivered",
+)
 def eta(*, longest_delay: timedelta, longest_retry_delay: timedelta) -> timedelta:
     """Longest time that a message is held by a worker before its task may begin."""
     return max(longest_delay, longest_retry_delay)
@@ -103,15 +115,15 @@ def schedule_timeout(*, backend: str, reaction_latency: timedelta, wait_goal: ti
 
 
 @derivation(
-    formula="max over the tiers of (time_limit + eta) + 100s, rounded up to minutes; the shortest on a broker wins for all",
+    formula="max over the tiers of (time_limit + eta) + 100s, rounded up to minutes",
     source="invariants.md R01, C16",
     override="typed_visibility_timeout",
 )
-def visibility_timeout(*, celery_tiers: tuple[object, ...], broker_kind: str | None) -> timedelta | None:
+def visibility_timeout(*, celery_tiers: tuple[Any, ...], broker_kind: str | None) -> timedelta | None:
     """Time after which Redis or SQS delivers an unacknowledged message again."""
     if broker_kind in (None, "rabbitmq"):
         return None
-    longest = max((tier.time_limit + tier.eta for tier in celery_tiers), default=timedelta())  # type: ignore[attr-defined]
+    longest = max((tier.time_limit + tier.eta for tier in celery_tiers), default=timedelta())
     return _up(longest + VISIBILITY_MARGIN, MINUTE)
 
 
@@ -120,11 +132,11 @@ def visibility_timeout(*, celery_tiers: tuple[object, ...], broker_kind: str | N
     source="invariants.md Q01 (celery#6760): a longer unacknowledged task closes the channel",
     override="typed_consumer_timeout",
 )
-def consumer_timeout(*, celery_tiers: tuple[object, ...], broker_kind: str | None) -> timedelta | None:
+def consumer_timeout(*, celery_tiers: tuple[Any, ...], broker_kind: str | None) -> timedelta | None:
     """RabbitMQ's `consumer_timeout`."""
     if broker_kind != "rabbitmq":
         return None
-    longest = max((tier.time_limit + tier.eta for tier in celery_tiers), default=timedelta())  # type: ignore[attr-defined]
+    longest = max((tier.time_limit + tier.eta for tier in celery_tiers), default=timedelta())
     return max(RABBITMQ_CONSUMER_TIMEOUT, _up(longest + 5 * MINUTE, MINUTE))
 
 
@@ -133,19 +145,20 @@ def consumer_timeout(*, celery_tiers: tuple[object, ...], broker_kind: str | Non
     source="invariants.md C18: a result must outlive its last reader",
     override="typed_result_expires",
 )
-def result_expires(*, celery_tiers: tuple[object, ...]) -> timedelta | None:
+def result_expires(*, celery_tiers: tuple[Any, ...]) -> timedelta | None:
     """Lifetime of a result in Celery's result backend; None without Celery."""
     if not celery_tiers:
         return None
-    return max([HOUR, *(tier.result_lookup for tier in celery_tiers)])  # type: ignore[attr-defined]
+    longest: timedelta = max(tier.result_lookup for tier in celery_tiers)
+    return max(HOUR, longest)
 
 
 @derivation(
     formula="sum over the tiers of rolling_replicas x (10 + concurrency), + 20 for exporter, beat and producers",
     source="invariants.md R06: 10 idle and 10 + concurrency busy connections per worker, measured on Redis",
 )
-def broker_connections_used(*, celery_tiers: tuple[object, ...]) -> int | None:
+def broker_connections_used(*, celery_tiers: tuple[Any, ...]) -> int | None:
     """Connections that the fleet needs at its largest; None without Celery."""
     if not celery_tiers:
         return None
-    return sum(tier.rolling_replicas * (10 + tier.concurrency) for tier in celery_tiers) + 20  # type: ignore[attr-defined]
+    return sum(tier.rolling_replicas * (10 + tier.concurrency) for tier in celery_tiers) + 20

@@ -13,7 +13,10 @@ SLOT_DECIMALS: Final = 6
 """Rounding that keeps floating-point noise out of ceilings."""
 
 
-@derivation(formula="duration_p50 x exp(sigma^2 / 2), sigma = ln(duration_p99 / duration_p50) / 2.3263", source="autoscaling.md 1: lognormal fit")
+@derivation(
+    formula="duration_p50 x exp(sigma^2 / 2), sigma = ln(duration_p99 / duration_p50) / 2.3263",
+    source="autoscaling.md 1: lognormal fit",
+)
 def mean_duration(*, duration_p50: timedelta, duration_p99: timedelta) -> timedelta:
     """Mean duration of one attempt."""
     mean, _ = lognormal(duration_p50.total_seconds(), duration_p99.total_seconds())
@@ -38,7 +41,11 @@ def slots_for_goal(
     if rate == 0:
         return 0
     return slots_needed(
-        rate, mean_duration.total_seconds(), duration_variation, wait_goal.total_seconds(), round(1 - wait_quantile, SLOT_DECIMALS)
+        rate,
+        mean_duration.total_seconds(),
+        duration_variation,
+        wait_goal.total_seconds(),
+        round(1 - wait_quantile, SLOT_DECIMALS),
     )
 
 
@@ -69,19 +76,26 @@ def max_replicas(
     return max(min_replicas, math.ceil(slots / concurrency), 1)
 
 
-@derivation(formula="max_replicas > min_replicas and not exactly_one", source="kubernetes.md 2: no autoscaler where nothing can change")
+@derivation(
+    formula="max_replicas > min_replicas and not exactly_one",
+    source="kubernetes.md 2: no autoscaler where nothing can change",
+)
 def autoscaled(*, min_replicas: int, max_replicas: int, replicas: str) -> bool:
     """Whether an autoscaler owns the number of replicas."""
     return replicas != "exactly_one" and max_replicas > min_replicas
 
 
-@derivation(formula="min_replicas >= 2", source="invariants.md K03: a budget for one replica blocks node drains for ever")
+@derivation(
+    formula="min_replicas >= 2", source="invariants.md K03: a budget for one replica blocks node drains for ever"
+)
 def disruption_budget(*, min_replicas: int) -> bool:
     """Whether a disruption budget is rendered."""
     return min_replicas >= 2  # noqa: PLR2004  # the formula above
 
 
-@derivation(formula="max_replicas x (1 + surge), surge rounded up", source="kubernetes.md 2; 0 while rolling one at a time")
+@derivation(
+    formula="max_replicas x (1 + surge), surge rounded up", source="kubernetes.md 2; 0 while rolling one at a time"
+)
 def rolling_replicas(*, max_replicas: int, surge: str, replicas: str) -> int:
     """Most replicas that exist at once, while a new version rolls out."""
     if replicas == "exactly_one":

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
@@ -37,8 +38,6 @@ def routes(profile: Profile) -> tuple[tuple[str, str], ...]:
 
 def queue_of(profile: Profile, task: str) -> str:
     """Return the queue of a task name: its first matching route, else the default queue."""
-    from fnmatch import fnmatchcase  # noqa: PLC0415  # only where names are matched
-
     return next((queue for glob, queue in routes(profile) if fnmatchcase(task, glob)), profile.default_queue)
 
 

@@ -38,7 +38,9 @@ def reaction_latency(*, up_window: timedelta | None, pod_start: timedelta) -> ti
     formula="max(1, floor(concurrency x max(wait_goal - reaction_latency, mean_duration) / mean_duration))",
     source="autoscaling.md 1: T1",
 )
-def backlog_target(*, concurrency: int, wait_goal: timedelta, reaction_latency: timedelta, mean_duration: timedelta) -> int:
+def backlog_target(
+    *, concurrency: int, wait_goal: timedelta, reaction_latency: timedelta, mean_duration: timedelta
+) -> int:
     """Waiting tasks per replica at which the tier keeps its size."""
     return max(1, math.floor(concurrency * max(wait_goal - reaction_latency, mean_duration) / mean_duration))
 

@@ -34,7 +34,9 @@ def remap_sigterm(*, backend: str, shutdown_mode: str) -> str | None:
     formula="temporal: time_limit to drain, 10s (or shutdown.soft) to cut; else none",
     source="temporal.md 10: the default 0 cancels running activities at once",
 )
-def graceful_shutdown(*, backend: str, shutdown_mode: str, time_limit: timedelta, typed_soft: timedelta | None) -> timedelta | None:
+def graceful_shutdown(
+    *, backend: str, shutdown_mode: str, time_limit: timedelta, typed_soft: timedelta | None
+) -> timedelta | None:
     """`graceful_shutdown_timeout` of a Temporal worker."""
     if backend != "temporal":
         return None
@@ -42,7 +44,8 @@ def graceful_shutdown(*, backend: str, shutdown_mode: str, time_limit: timedelta
 
 
 @derivation(
-    formula="celery: (time_limit to drain, soft_shutdown to cut) + 15s; temporal: graceful_shutdown + 30s; hatchet: time_limit + 30s",
+    formula="celery: (time_limit to drain, soft_shutdown to cut) + 15s; temporal: graceful_shutdown + 30s;"
+    " hatchet: time_limit + 30s",
     source="invariants.md C04, T01, H02",
     override="typed_grace",
 )

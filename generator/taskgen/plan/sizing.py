@@ -47,7 +47,10 @@ def concurrency(*, workload: str) -> int:
     return SLOTS[workload]
 
 
-@derivation(formula="idle worker of the backend + app_memory (32Mi if unknown)", source="celery.md 9, temporal.md 1, hatchet.md 5, measured")
+@derivation(
+    formula="idle worker of the backend + app_memory (32Mi if unknown)",
+    source="celery.md 9, temporal.md 1, hatchet.md 5, measured",
+)
 def memory_base(*, backend: str, app_memory: int | None) -> int:
     """Memory of the worker without tasks, in bytes."""
     return BASE_MEMORY[backend] + (APP_MEMORY if app_memory is None else app_memory)
@@ -71,8 +74,8 @@ def memory_limit(*, memory_base: int, memory_child: int, concurrency: int, task_
 
 
 @derivation(
-    formula="concurrency x (cpu 1000m, mixed 500m, io 100m), at least 100m; threads share one interpreter: at most 1000m",
-    source="invariants.md C11; H03 for the interpreter lock",
+    formula="concurrency x (cpu 1000m, mixed 500m, io 100m), at least 100m; threads: at most 1000m",
+    source="invariants.md C11; H03: threads share one interpreter lock",
     override="typed_cpu",
 )
 def cpu_request(*, workload: str, concurrency: int, pool: Pool) -> int:

@@ -1,7 +1,7 @@
 """One encoder per format: every value that a template prints passes through the one of its file.
 
-A template therefore cannot forget to quote. A value is a whole scalar or a whole flow collection of its format; text that
-belongs together is joined in one expression (`{{ "worker-" ~ tier.name }}`), and a test holds templates to that.
+A template therefore cannot forget to quote. A value is a whole scalar or a whole flow collection of its format; text
+that belongs together is joined in one expression (`{{ "worker-" ~ tier.name }}`), and a test holds templates to that.
 """
 
 import json
@@ -20,8 +20,10 @@ Encoder = Callable[[Any], Markup]
 
 _YAML_PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+=-]*(:[A-Za-z0-9_./@+=-]+)*")
 _YAML_WORDS: Final = frozenset(
-    "y n yes no on off true false null none nan inf undefined".split()  # words that some YAML reader takes for something else
+    ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf", "undefined"]
 )
+"""Words that some YAML reader takes for something else than text."""
+_BASIC_PLANE: Final = 0xFFFF
 _NOT_PRINTED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -39,14 +41,14 @@ def _quoted(text: str) -> str:
             parts.append("\\n")
         elif unicodedata.category(character) not in _NOT_PRINTED:
             parts.append(character)
-        elif ord(character) <= 0xFFFF and not 0xD800 <= ord(character) <= 0xDFFF:
+        elif ord(character) <= _BASIC_PLANE and unicodedata.category(character) != "Cs":
             parts.append(f"\\u{ord(character):04x}")
         else:
             raise _refuse(text, "holds a character that cannot be written as text: remove it from the profile")
     return f'"{"".join(parts)}"'
 
 
-def yaml_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
+def yaml_text(value: Any) -> str:  # noqa: ANN401, PLR0911  # any value of a plan; one return for each kind of value
     """Return a value as one YAML scalar or flow collection.
 
     Raises:
@@ -71,7 +73,7 @@ def yaml_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
 
 
 def yaml_block(value: Any, indent: int = 0) -> Markup:  # noqa: ANN401  # any value of a plan
-    """Return a mapping or list in block style, each line indented; for values whose shape the template does not know."""
+    """Return a mapping or list in block style, each line indented, where the template does not know the shape."""
     margin = " " * indent
 
     def lines(entry: Any) -> list[str]:  # noqa: ANN401  # any nested value
@@ -174,7 +176,9 @@ def env_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
         return f"'{text}'"
     if not set(text) & set('"\\$`'):
         return f'"{text}"'
-    raise _refuse(value, "mixes quotes with $, ` or \\, which shells and Compose read differently: use a secret instead")
+    raise _refuse(
+        value, "mixes quotes with $, ` or \\, which shells and Compose read differently: use a secret instead"
+    )
 
 
 _DOCKER_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+,=-]+")

@@ -14,8 +14,10 @@ from taskgen.rendering.encoding import encoder, format_of
 from taskgen.rendering.filters import FILTERS
 
 _KEPT_FILTERS: Final = frozenset(
-    """default d first groupby indent join last length list lower map max min reject rejectattr replace select
-    selectattr sort sum unique upper dictsort items""".split()
+    [
+        *("default", "dictsort", "first", "groupby", "indent", "items", "join", "last", "length", "list", "lower"),
+        *("map", "max", "min", "reject", "rejectattr", "replace", "select", "selectattr", "sort", "unique", "upper"),
+    ]
 )
 """Filters of Jinja that cannot mark a value as safe or call into Python; the rest is removed."""
 
@@ -34,7 +36,9 @@ def environment(roots: tuple[Path, ...], form: str) -> ImmutableSandboxedEnviron
         keep_trailing_newline=True,
         extensions=["jinja2.ext.do"],
     )
-    created.filters = {name: function for name, function in created.filters.items() if name in _KEPT_FILTERS} | dict(FILTERS)
+    created.filters = {name: function for name, function in created.filters.items() if name in _KEPT_FILTERS} | dict(
+        FILTERS
+    )
     created.globals = {"range": range, "dict": dict}
     return created
 
@@ -50,7 +54,9 @@ def render_text(roots: Sequence[Path], template: str, context: Mapping[str, Any]
         return environment(tuple(roots), format_of(template)).get_template(template).render(context)
     except JinjaError as error:
         line = getattr(error, "lineno", None) or _line(error, template)
-        raise TemplateError(f"templates/{getattr(error, 'name', None) or template}:{line}: {error.message or error}") from error
+        raise TemplateError(
+            f"templates/{getattr(error, 'name', None) or template}:{line}: {error.message or error}"
+        ) from error
     except (TemplateError, TypeError, ValueError, AttributeError, KeyError, ZeroDivisionError) as error:
         raise TemplateError(f"templates/{template}:{_line(error, template)}: {error}") from error
 

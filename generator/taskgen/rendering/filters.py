@@ -61,7 +61,7 @@ def number(value: float) -> str:
 
 
 def digest(value: Any, length: int = 10) -> str:  # noqa: ANN401  # any value of a plan
-    """Return the first hexadecimal digits of the SHA-256 of a value's JSON, for names that change with their content."""
+    """Return the first hexadecimal digits of the SHA-256 of a value as JSON, for names that follow their content."""
     return hashlib.sha256(json_text(value).encode()).hexdigest()[:length]
 
 

@@ -52,8 +52,9 @@ def render(
 def _files(spec: TargetSpec, base: Mapping[str, Any], roots: Sequence[Path]) -> Iterator[Artifact]:
     where = f"templates/{spec.name}/target.yaml"
     for entry in spec.files:
-        template = entry.template if "/" in entry.template else f"{spec.name}/{entry.template}"
-        for context in _contexts(entry, base, where):
+        own = f"{spec.name}/{entry.template}"
+        template = own if any((root / own).is_file() for root in roots) else entry.template
+        for context in _contexts(entry, base):
             if entry.when and not holds(roots, entry.when, context, where):
                 continue
             tier = context.get("tier")
@@ -63,29 +64,29 @@ def _files(spec: TargetSpec, base: Mapping[str, Any], roots: Sequence[Path]) -> 
                 target=spec.name,
                 template=template,
                 tier=tier.name if tier is not None else None,
-                mode=0o755 if entry.executable else 0o644,
+                mode=0o755 if entry.path.endswith(".sh") else 0o644,
             )
 
 
-def _contexts(entry: OutputFile, base: Mapping[str, Any], where: str) -> Iterator[dict[str, Any]]:
+def _contexts(entry: OutputFile, base: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield one context per file: the product of the dimensions that the entry names."""
     dimensions = {
+        "profile": (base["profile"],),
         "tier": base["plan"].tiers,
+        "queue": base["plan"].queues,
+        "schedule": base["plan"].schedules,
         "backend": base["plan"].backends,
         "cluster": getattr(base["options"], "clusters", None) or ("default",),
         "region": tuple(sorted(base["profile"].regions)),
     }
-    unknown = set(entry.for_each) - set(dimensions)
-    if unknown:
-        raise TemplateError(f"{where}: for_each: {', '.join(sorted(unknown))} is none of {', '.join(dimensions)}")
     for values in product(*(dimensions[name] for name in entry.for_each)):
         yield {**base, **dict(zip(entry.for_each, values, strict=True))}
 
 
 def _path(entry: OutputFile, context: Mapping[str, Any], where: str) -> str:
-    values = {name: getattr(context[name], "name", context[name]) for name in entry.for_each}
+    values: dict[str, str] = {name: getattr(context[name], "name", context[name]) for name in entry.for_each}
     try:
-        return entry.path.format_map(values)
+        return str(entry.path.format_map(values))
     except (KeyError, ValueError, IndexError) as error:
         raise TemplateError(f"{where}: path {entry.path!r} names {error}, which is not in for_each") from error
 
@@ -105,12 +106,15 @@ def _finished(text: str, template: str, plan: Plan) -> str:
 
 def _copies(spec: TargetSpec, trees: Mapping[str, Path]) -> Iterator[Artifact]:
     for copy in spec.copies:
-        root = trees[copy.source]
+        root = trees[copy.from_]
         for path in sorted(root.rglob("*")):
             parts = path.relative_to(root).parts
             hidden = any(part in IGNORED or part.endswith(".egg-info") for part in parts)
             if path.is_file() and not hidden and path.suffix not in {".pyc", ".pyo"}:
                 relative = path.relative_to(root).as_posix()
                 yield Artifact(
-                    path=f"{copy.to}/{relative}", content=path.read_bytes(), target=spec.name, template=f"{copy.source}/{relative}"
+                    path=f"{copy.to}/{relative}",
+                    content=path.read_bytes(),
+                    target=spec.name,
+                    template=f"{copy.from_}/{relative}",
                 )

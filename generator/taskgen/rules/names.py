@@ -1,0 +1,21 @@
+"""Names that a backend knows, without importing it; a test compares them with the installed one."""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def celery_settings() -> frozenset[str]:
+    """Return the settings of celery 5.7.
+
+    They are `flatten(NAMESPACES)` without the deprecated ones, and four that its code reads besides (celery.md 2).
+    """
+    return frozenset(files("taskgen.rules").joinpath("celery_settings.txt").read_text(encoding="utf-8").split())
+
+
+def close_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like one, or None."""
+    from difflib import get_close_matches  # only when something is wrong
+
+    return next(iter(get_close_matches(name, sorted(known), n=1)), None)
