@@ -21,6 +21,7 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep all server tests in one process: they share servers, and their timings are not to disturb each other."""
     for item in items:

@@ -26,6 +26,15 @@ def test_other():
     pytest.skip("needs a Tuesday")
 """
 
+SERVER_TEST = """
+import os, pathlib, pytest
+
+@pytest.mark.server
+@pytest.mark.parametrize("number", range(8))
+def test_server(number):
+    (pathlib.Path(__file__).parent / f"process-{os.getpid()}").touch()
+"""
+
 
 def run(*command, cwd=ROOT, **environment):
     """Outcome of a program, with its output as text."""
@@ -89,6 +98,18 @@ def test_closing_table_names_what_was_not_run(tmp_path):
     assert "1 test   frobnicator not found; get it: apt-get install frobnicator" in table
     assert "2 tests  gadget not found; get it: apt-get install gadget" in table
     assert "Tuesday" not in table
+
+
+def test_server_tests_stay_in_one_process(tmp_path):
+    """Tests that share servers are not spread over processes, each of which would start its own."""
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = server\n")
+    (tmp_path / "test_server.py").write_text(SERVER_TEST)
+
+    done = run(sys.executable, "-m", "pytest", "-p", "no:cloudcoil", "-n2", "--dist=loadgroup", cwd=tmp_path)
+
+    assert "8 passed" in done.stdout
+    assert len(list(tmp_path.glob("process-*"))) == 1
 
 
 def test_consumers_are_listed():
