@@ -4,19 +4,22 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from taskgen.plan import buckets, recovery, redelivery, replicas, routing, scaling, shutdown, sizing
+from taskgen.plan import buckets, probes, recovery, redelivery, replicas, routing, scaling, shutdown, sizing, steps
 from taskgen.plan.celery import celery_settings
 from taskgen.plan.collapse import collapsed
 from taskgen.plan.derivation import Derivation, Fact, Trail, collect, derive
+from taskgen.plan.egress import egress
 from taskgen.plan.environment import HEALTH_PORT, SDK_METRICS_PORT, worker_command, worker_env
 from taskgen.plan.facts import profile_facts, tier_facts
-from taskgen.plan.model import EgressPlan, Plan, QueuePlan, TaskPlan, TierPlan
+from taskgen.plan.model import Plan, QueuePlan, TaskPlan, TierPlan
+from taskgen.plan.pod import pod_plan
+from taskgen.plan.processes import beat, exporters
 from taskgen.plan.schedules import schedules
 from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
 from taskgen.profile.workload import TaskPolicy
 
-_MODULES: Final = (sizing, replicas, shutdown, redelivery, scaling, buckets)
+_MODULES: Final = (sizing, replicas, shutdown, redelivery, scaling, steps, buckets, probes)
 _ALL: Final = collect(*_MODULES)
 PROFILE_DERIVATIONS: Final[Mapping[str, Derivation]] = {
     name: entry for name, entry in _ALL.items() if "celery_tiers" in entry.needs
@@ -47,14 +50,19 @@ def make_plan(profile: Profile, *, grace_limits: Mapping[str, timedelta] | None 
     trails |= shared
     values = {name: trail.value for name, trail in shared.items()}
     tiers = tuple(_with_late_values(tier, shared, trails) for tier in early)
+    scheduled = schedules(profile, tiers)
+    backends = tuple(name for name in profile.backends.names() if any(tier.backend == name for tier in tiers))
     return Plan(
         profile=profile,
         tiers=tiers,
         queues=_queues(profile, tiers),
         routes=routing.routes(profile),
         tasks=tuple(_task(glob, policy) for glob, policy in _policies(profile)),
-        schedules=schedules(profile, tiers),
-        egress=_egress(profile),
+        schedules=scheduled,
+        egress=egress(profile),
+        exporters=exporters(profile, backends),
+        beat=beat(profile, frozenset(entry.backend for entry in scheduled if entry.enabled)),
+        pod=pod_plan(profile, None, backends[0]),
         celery=celery_settings(profile, values, tiers),
         grace_limits={
             name: limit
@@ -84,6 +92,7 @@ def _tier_plan(profile: Profile, name: str, tier: Tier, trails: dict[str, Trail]
         mounts=mounts,
         health_port=HEALTH_PORT,
         sdk_metrics_port=SDK_METRICS_PORT.get(backend),
+        pod=pod_plan(profile, tier, backend),
         facts={key: fact.value for key, fact in facts.items()},
         values=values,
     )
@@ -155,24 +164,3 @@ def retry_values(retry: Any) -> dict[str, Any]:  # noqa: ANN401  # the Retry of 
 
 def _task(glob: str, policy: TaskPolicy) -> TaskPlan:
     return TaskPlan(glob=glob, policy=policy_values(policy))
-
-
-def _egress(profile: Profile) -> tuple[EgressPlan, ...]:
-    found = {}
-    celery, temporal, hatchet = profile.backends.celery, profile.backends.temporal, profile.backends.hatchet
-    for name, endpoint in (
-        ("broker", celery.broker.endpoint if celery else None),
-        ("results", celery.results.endpoint if celery else None),
-        ("temporal", temporal.endpoint if temporal else None),
-        ("hatchet", hatchet.endpoint if hatchet else None),
-        *((name, entry) for name, entry in sorted(profile.egress.items())),
-    ):
-        if endpoint is not None:
-            found[name] = EgressPlan(
-                name=name,
-                ports=endpoint.ports,
-                namespace=endpoint.namespace,
-                pod_labels=endpoint.pod_labels,
-                cidr=endpoint.cidr,
-            )
-    return tuple(found.values())

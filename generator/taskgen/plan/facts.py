@@ -37,12 +37,21 @@ TIER_PATHS: Mapping[str, str] = {
     "recovery_goal": "recovery_goal",
     "signals": "scale.signals",
     "typed_fallback": "scale.fallback",
-    "typed_cpu": "pod.resources.cpu",
-    "typed_memory": "pod.resources.memory",
     "up_window": "scale.behavior.up.window",
     "down_window": "scale.behavior.down.window",
+    "up_step": "scale.behavior.up",
+    "down_step": "scale.behavior.down",
 }
 """Facts that stand in one field of the tier: short name to path below `tiers.<name>`."""
+
+
+POD_RESOURCES = {
+    "typed_cpu": "cpu",
+    "cpu_limit": "cpu_limit",
+    "typed_memory": "memory",
+    "typed_ephemeral_storage": "ephemeral_storage",
+}
+"""Facts that a tier may state below `pod.resources`, and the profile for every tier."""
 
 
 def _walk(value: Any, path: str) -> Any:  # noqa: ANN401  # any field of a model
@@ -75,6 +84,10 @@ def tier_facts(profile: Profile, name: str, tier: Tier, backend: str) -> dict[st
     """Return what the derivations of one tier may use."""
     at = f"tiers.{name}"
     facts = {short: Fact(_walk(tier, path), f"{at}.{path}") for short, path in TIER_PATHS.items()}
+    for short, field in POD_RESOURCES.items():
+        own = getattr(tier.pod.resources, field)
+        value, owner = (getattr(profile.pod.resources, field), "") if own is None else (own, f"{at}.")
+        facts[short] = Fact(value, f"{owner}pod.resources.{field}")
     policies = policies_of(profile, queues_of(profile, tier))
     facts["time_limit"] = _longest(
         tier.task.time_limit, f"{at}.task.time_limit", policies, lambda policy: policy.time_limit, "time_limit"

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taskgen.plan.derivation import Trail
 from taskgen.profile.base import SecretKey
 from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
+
+if TYPE_CHECKING:
+    from taskgen.plan.pod import PodPlan
+    from taskgen.plan.processes import ProcessPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class TierPlan:
     """serves /livez, /readyz, /startupz and our own /metrics"""
     sdk_metrics_port: int | None
     """serves the metrics of the backend's SDK, if it has a server of its own"""
+    pod: "PodPlan"
+    """what the profile says about its pod, merged"""
     facts: Mapping[str, Any]
     values: Mapping[str, Any]
 
@@ -130,6 +136,12 @@ class Plan:
     """the most specific glob first"""
     schedules: tuple[SchedulePlan, ...]
     egress: tuple[EgressPlan, ...]
+    exporters: tuple["ProcessPlan", ...]
+    """one for each backend that has a tier"""
+    beat: "ProcessPlan | None"
+    """where Celery has schedules"""
+    pod: "PodPlan"
+    """of exporters and beat"""
     celery: Mapping[str, Any] | None
     """settings of celeryconfig.py, without addresses"""
     grace_limits: Mapping[str, timedelta]
@@ -148,6 +160,11 @@ class Plan:
             if tier.name == name:
                 return tier
         raise KeyError(name)
+
+    @property
+    def priorities(self) -> tuple[str, ...]:
+        """The distinct priorities of the tiers, the highest first."""
+        return tuple(dict.fromkeys(tier.profile.priority for tier in self.tiers))
 
     @property
     def backends(self) -> tuple[str, ...]:
