@@ -20,7 +20,7 @@ GENERATOR_LAYERS = [
     {"verifying"},
     {"output"},
     {"simulation", "report"},
-    {"fastpath"},
+    {"fastpath", "pipeline"},
     {"cli"},
     {"__main__"},
 ]
@@ -36,7 +36,7 @@ LIBRARY_LAYERS = [
     {"base", "serving", "workflows"},
     {"backends", "integrations"},
     {"factory"},
-    {"worker", "exporter"},
+    {"health", "worker", "exporter"},
     {"__init__", "__main__", "testing"},
 ]
 FROM_LIBRARY = {"task_abstraction.capabilities", "task_abstraction.models"}
