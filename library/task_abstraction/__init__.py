@@ -116,7 +116,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'task_abstraction' has no attribute '{name}'")
-    from importlib import import_module  # noqa: PLC0415 - the point of this function
+    from importlib import import_module
 
     # The factory wires tasks to the backend of the process; a task that is imported alone needs it, too.
     if name in _PLACES["tasks"]:

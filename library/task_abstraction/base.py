@@ -79,7 +79,7 @@ POLL_LONGEST_S = 0.25
 
 
 async def _in_thread(function: Callable[..., T], *args: Any) -> T:
-    import asyncio  # noqa: PLC0415 - 40 ms that a synchronous producer never needs
+    import asyncio
 
     return await asyncio.to_thread(function, *args)
 
@@ -375,7 +375,7 @@ class TaskBackend(ABC):
             self._accepted(submission)
         return task_ids
 
-    def using(  # noqa: PLR0913 - the options of the contract
+    def using(
         self,
         *,
         queue: str | None = None,
@@ -440,7 +440,7 @@ class TaskBackend(ABC):
         self, *, queues: Sequence[str] | None = None, concurrency: int | None = None, **options: Any
     ) -> None:
         """Run a worker in this process until it is told to stop; `worker_name` and `health_port` are further options."""
-        from task_abstraction.serving import serve  # noqa: PLC0415 - http.server is heavy, producers never need it
+        from task_abstraction.serving import serve
 
         serve(self, queues=queues, concurrency=concurrency, **options)
 

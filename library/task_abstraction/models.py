@@ -109,7 +109,7 @@ class RetryPolicy:
         if not self.jitter:
             return delay
         if uniform is None:
-            import random  # noqa: PLC0415 - 5 ms of import that a producer never needs
+            import random
 
             uniform = random.uniform
         return uniform(delay / 2, delay)

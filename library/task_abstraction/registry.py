@@ -23,7 +23,7 @@ def register_backend(backend_type: str, backend: "str | type[TaskBackend]") -> N
 
 
 def _from_entry_points() -> dict[str, str]:
-    from importlib.metadata import entry_points  # noqa: PLC0415 - 20 ms that a shipped backend never needs
+    from importlib.metadata import entry_points
 
     return {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
 

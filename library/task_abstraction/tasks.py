@@ -166,7 +166,7 @@ class Task(Generic[P, R_co]):
         result: R_co = self.definition.fn(*args, **kwargs)
         return result
 
-    def using(  # noqa: PLR0913 - the options of the contract
+    def using(
         self,
         *,
         queue: str | None = None,

@@ -143,7 +143,7 @@ def _parse(path: Path) -> object:
     if path.suffix not in {".yaml", ".yml"}:
         return json.loads(text)
     try:
-        import yaml  # type: ignore[import-untyped, unused-ignore]  # noqa: PLC0415 - optional
+        import yaml  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
         raise DependencyNotInstalled("PyYAML", "pyyaml") from None
     return yaml.safe_load(text)

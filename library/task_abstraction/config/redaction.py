@@ -9,12 +9,10 @@ SECRET_WORDS = ("token", "password", "secret", "key", "passwd", "authorization")
 # A value under such a name stays visible: it is a place, not a secret.
 VISIBLE_ENDINGS = ("_path", "_file", "_ref")
 _USERINFO = re.compile(r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#]*@")
-_PAIR = re.compile(
-    r"(?P<name>[\w.-]*(?:"
-    + "|".join(SECRET_WORDS)
-    + r")[\w.-]*)(?P<sep>[\"']?\s*[=:]\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^\s,;&\"'{}]+)",
-    re.IGNORECASE,
-)
+# In running text `key` counts only as a part of a name (api_key, key): `keywords` and `monkey` are ordinary words.
+_NAME = r"[\w.-]*(?:token|password|secret|passwd|authorization|apikey|(?<![a-zA-Z])key(?![a-zA-Z]))[\w.-]*"
+_VALUE = r"""\"[^\"]*\"|'[^']*'|[^\s,;&\"'{}\[\]]+"""
+_PAIR = re.compile(rf"(?P<name>{_NAME})(?P<sep>[\"']?\s*[=:]\s*)(?P<value>{_VALUE})", re.IGNORECASE)
 # Shorter values would mask ordinary words all over a text.
 _MIN_SECRET_CHARS = 4
 _known: set[str] = set()
@@ -45,7 +43,7 @@ def remember_secrets_of(settings: Mapping[str, Any]) -> None:
 
 def remember_url_password(url: str) -> None:
     """Remember the password of each URL in a text (several are separated by `;`), quoted and unquoted."""
-    from urllib.parse import unquote  # noqa: PLC0415 - keeps the import of the package small
+    from urllib.parse import unquote
 
     for match in _USERINFO.finditer(url):
         _, _, password = match.group(0)[len(match.group("scheme")) : -1].partition(":")

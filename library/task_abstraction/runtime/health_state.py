@@ -24,10 +24,11 @@ class HealthState:
         self.limit_s = limit_s
         self.on_beat: list[Callable[[float], None]] = []
         self._beat_file = beat_file
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may interrupt its own thread in here
         self._last_beat = time.monotonic()
         self._started = False
         self._draining = False
+        self._consuming = False
         self._blockers: dict[str, str] = {"consumer": "not registered yet"}
 
     def beat(self, *, lag_s: float = 0.0) -> None:
@@ -49,11 +50,13 @@ class HealthState:
 
     def consumer_ready(self) -> None:
         """Say that the consumer is registered: tasks are imported and the backend was reached once."""
-        self._started = True
+        self._last_beat = time.monotonic()
+        self._started = self._consuming = True
         self.set_check("consumer", None)
 
     def consumer_lost(self, reason: str) -> None:
         """Say that the consumer is not registered now."""
+        self._consuming = False
         self.set_check("consumer", reason)
 
     def drain(self) -> None:
@@ -79,7 +82,9 @@ class HealthState:
     def status(self) -> HealthStatus:
         """The present answer, with the reason of each check."""
         age = self.beat_age_s
-        live = age < self.limit_s
+        # No outage of the broker and no long drain may restart a worker: both stop the loop on purpose.
+        excused = self._draining or not self._consuming
+        live = excused or age < self.limit_s
         loop = "ok" if live else f"consumer loop has not moved for {age:.0f} s, limit {self.limit_s:.0f} s"
         with self._lock:
             blockers: Mapping[str, str] = dict(self._blockers)

@@ -57,3 +57,4 @@ def configure_logging(level: str, log_format: str | None, stream: IO[str] | None
     handler = logging.StreamHandler(target)
     handler.setFormatter(ConsoleFormatter() if log_format == CONSOLE else JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)

@@ -25,7 +25,7 @@ class Family:
     kind: str
     text: str
     label_names: Labels
-    lock: threading.Lock
+    lock: threading.RLock
     values: dict[Labels, float] = field(default_factory=dict)
 
     def inc(self, labels: Sequence[str], amount: float = 1.0) -> None:
@@ -60,7 +60,7 @@ class Histogram:
     text: str
     label_names: Labels
     bounds: tuple[float, ...]
-    lock: threading.Lock
+    lock: threading.RLock
     kind: str = "histogram"
     counts: dict[Labels, list[int]] = field(default_factory=dict)
     sums: dict[Labels, float] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class MetricsRegistry:
     """Families in the order of their creation."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may interrupt its own thread in here
         self._families: dict[str, Family | Histogram] = {}
         self.before_render: list[Callable[[], None]] = []
 

@@ -17,7 +17,7 @@ RETRY_REASONS = (Reason.ERROR, Reason.TIME_LIMIT, Reason.WORKER_LOST)
 class WorkerMetrics:
     """Counts what happens to tasks; every method takes queue and task name, and is safe from any thread."""
 
-    def __init__(  # noqa: PLR0913 - facts of one process, all by name
+    def __init__(
         self,
         *,
         backend: str,

@@ -1,0 +1,1 @@
+"""A document pipeline on task_abstraction."""

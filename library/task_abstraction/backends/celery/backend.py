@@ -1,0 +1,216 @@
+"""Submit, results, cancel and workers over Celery."""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import kombu.exceptions
+import kombu.pools
+import redis.exceptions
+from celery.app.task import Context
+from celery.exceptions import BackendError
+from celery.exceptions import TimeoutError as WaitTimeout
+
+from task_abstraction.backends.celery import probe, worker
+from task_abstraction.backends.celery.application import SUBMITTED, LibraryCelery, make_app
+from task_abstraction.backends.celery.results import to_result
+from task_abstraction.base import Submission, TaskBackend
+from task_abstraction.codec import decode_result
+from task_abstraction.config import BackendConfig, WorkerPlan, redact
+from task_abstraction.config.redaction import remember_secrets_of
+from task_abstraction.errors import BackendUnavailable, ResultTimeout, UnsupportedFeature
+from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult
+from task_abstraction.worker_job import WorkerJob
+
+OUTAGES = (kombu.exceptions.OperationalError, redis.exceptions.RedisError, BackendError, OSError)
+BROKER_KINDS = {
+    "redis": "redis",
+    "rediss": "redis",
+    "sentinel": "redis",
+    "amqp": "amqp",
+    "amqps": "amqp",
+    "pyamqp": "amqp",
+    "memory": "memory",
+    "sqs": "sqs",
+}
+# Default of kombu's redis transport, in seconds.
+VISIBILITY_TIMEOUT_S = 3600
+
+
+class CeleryBackend(TaskBackend):
+    """Celery on Redis or RabbitMQ."""
+
+    backend_type: ClassVar[str] = "celery"
+
+    def __init__(self, config: BackendConfig, *, plan: WorkerPlan | None = None) -> None:
+        super().__init__(config, plan=plan)
+        self._lock = threading.Lock()
+        self._app: LibraryCelery | None = None
+        self._pid: int | None = None
+
+    @property
+    def app(self) -> LibraryCelery:
+        """The Celery application, made at first use and made anew in a forked process."""
+        if self._app is None or self._pid != os.getpid():
+            if self._pid not in (None, os.getpid()):
+                self._lock = threading.Lock()
+                # Connections of the parent: forgotten, not closed, because closing would end them for the parent.
+                kombu.pools.connections.clear()
+                kombu.pools.producers.clear()
+                self._app = None
+            with self._lock:
+                if self._app is None:
+                    remember_secrets_of(self.config.connection_params)
+                    self._app, self._pid = make_app(self.config, self.plan), os.getpid()
+        return self._app
+
+    def address(self) -> str:
+        """Host, port and database of the broker."""
+        return redact(str(self.config.connection_params.get("broker_url", "")))
+
+    @property
+    def broker_kind(self) -> str:
+        """The capability table's word for the broker."""
+        scheme = urlsplit(str(self.config.connection_params.get("broker_url", ""))).scheme
+        return BROKER_KINDS.get(scheme.partition("+")[0], scheme)
+
+    def facts(self) -> Mapping[str, object]:
+        """Broker, queue type and pool."""
+        pool = self._job.tier.pool if self._job is not None else "prefork"
+        quorum = self._app is not None and self._app.conf.task_default_queue_type == "quorum"
+        return {"broker": self.broker_kind, "pool": pool, "quorum": quorum}
+
+    @contextmanager
+    def _reaching(self, address: str | None = None) -> Iterator[None]:
+        try:
+            yield
+        except OUTAGES as error:
+            reason = redact(str(error)) or type(error).__name__
+            raise BackendUnavailable("celery", address or self.address(), reason) from error
+
+    def check_options(self, name: str, options: SubmitOptions) -> None:
+        """Refuse, besides the table's refusals, a delay that Redis would deliver again and again."""
+        super().check_options(name, options)
+        delay = options.delay
+        if delay is None and options.eta is not None:
+            delay = options.eta - datetime.now(options.eta.tzinfo or UTC)
+        if delay is None or self.broker_kind not in {"redis", "sqs"}:
+            return
+        limit = (self.app.conf.broker_transport_options or {}).get("visibility_timeout", VISIBILITY_TIMEOUT_S)
+        if delay.total_seconds() >= limit:
+            feature = Feature.DELAY if options.delay is not None else Feature.ETA
+            reason = f"{delay.total_seconds():.0f} s is beyond the visibility timeout of {limit} s"
+            hint = "Use a schedule, a shorter delay, or RabbitMQ"
+            raise UnsupportedFeature("celery", feature, name, reason=reason, hint=hint)
+
+    def _send(self, submission: Submission) -> str:
+        policy, options = submission.policy, submission.options
+        expires = options.expires.total_seconds() if options.expires is not None else policy.expires_s
+        ignore = bool(policy.ignore_result)
+        if not ignore:
+            self._mark(submission)
+        try:
+            with self._reaching():
+                self.app.send_task(
+                    submission.name,
+                    args=submission.envelope["args"],
+                    kwargs=submission.envelope["kwargs"],
+                    task_id=submission.task_id,
+                    queue=submission.queue,
+                    headers=dict(submission.headers),
+                    eta=submission.due_at,
+                    expires=expires,
+                    priority=options.priority if options.priority is not None else policy.priority,
+                    ignore_result=ignore,
+                )
+        except BackendUnavailable:
+            if not ignore:
+                self._unmark(submission.task_id)
+            raise
+        return submission.task_id
+
+    def _mark(self, submission: Submission) -> None:
+        request = Context(task=submission.name, id=submission.task_id)
+        backend: Any = self.app.backend
+        with self._reaching(self._result_address()):
+            if not hasattr(backend, "_set_with_state"):
+                backend.store_result(submission.task_id, None, SUBMITTED, request=request)
+                return
+            # What store_result does, without its read: the id is new, so there is no success to protect.
+            meta = backend._get_result_meta(None, SUBMITTED, None, request)  # noqa: SLF001
+            meta["task_id"] = submission.task_id
+            key = backend.get_key_for_task(submission.task_id)
+            backend._set_with_state(key, backend.encode(meta), SUBMITTED)  # noqa: SLF001
+
+    def _unmark(self, task_id: str) -> None:
+        try:
+            self.app.backend.forget(task_id)
+        except OUTAGES:
+            return  # the broker's outage is what the caller hears of; the marker expires by itself
+
+    def _result_address(self) -> str:
+        return redact(str(self.config.connection_params.get("result_backend", "")))
+
+    def _decode(self, name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        definition = self.definition(name)
+        return decode_result(None if definition is None else definition.fn, value)
+
+    def _look(self, task_id: str) -> TaskResult[Any]:
+        with self._reaching(self._result_address()):
+            meta = self.app.backend.get_task_meta(task_id, cache=False)
+        return to_result(task_id, meta, self._decode)
+
+    def _wait(self, task_id: str, timeout: float) -> TaskResult[Any]:
+        known = self._look(task_id)
+        if known.is_finished:
+            return known
+        seconds = None if timeout == float("inf") else timeout
+        try:
+            with self._reaching(self._result_address()):
+                # Redis announces results; the interval is for result backends that have to be asked.
+                self.app.AsyncResult(task_id).get(
+                    timeout=seconds, propagate=False, interval=0.05, disable_sync_subtasks=False
+                )
+        except WaitTimeout:
+            raise ResultTimeout(task_id, timeout) from None
+        return self._look(task_id)
+
+    def _cancel(self, task_id: str) -> None:
+        if self._look(task_id).is_finished:
+            return
+        with self._reaching():
+            self.app.control.revoke(task_id, terminate=True)
+
+    def _ping(self, timeout_s: float) -> None:
+        probe.ping(self.app, timeout_s=timeout_s, reaching=self._reaching, result_address=self._result_address())
+
+    def queue_stats(self, queues: Sequence[str]) -> Mapping[str, QueueStats]:
+        """Depth, in flight, age and consumers of each queue."""
+        with self._reaching():
+            return probe.queue_stats(
+                self.app,
+                queues,
+                kind=self.broker_kind,
+                management_url=self.config.connection_params.get("management_url"),
+            )
+
+    def _serve(self, job: WorkerJob) -> None:
+        worker.configure(self.app, job)
+        worker.run(self.app, job, self.address(), forget_job=self._in_child)
+
+    def _in_child(self) -> None:
+        self._pid = os.getpid()
+        self._job = None
+
+    def _stop(self, job: WorkerJob, *, graceful: bool) -> None:
+        del job
+        worker.stop(graceful=graceful)
+
+    def _close(self) -> None:
+        app, self._app = self._app, None
+        if app is not None and self._pid == os.getpid():
+            app.close()
