@@ -42,7 +42,7 @@ LIBRARY_LAYERS = [
 FROM_LIBRARY = {"task_abstraction.capabilities", "task_abstraction.models"}
 SDKS = {"celery", "kombu", "redis", "amqp", "temporalio", "hatchet_sdk", "kubernetes"}
 # Plan and rules are functions of their arguments: nothing of the world, nothing of chance.
-IMPURE = {"os", "shutil", "subprocess", "socket", "tempfile", "random", "secrets", "time", "uuid", "urllib"}
+IMPURE = {"os", "shutil", "subprocess", "socket", "tempfile", "random", "secrets", "time", "uuid"}
 
 
 def imports(tree: ast.AST) -> set[str]:
