@@ -108,10 +108,10 @@ def survey(
     """Sort every path of the tree on disk and of the artifacts into what happens to it."""
     check_artifacts(artifacts, only=only)
     root = place.readable()
+    tree = scan(root, shown=place.shown)
     old = lock_in(root, shown=place.shown)
     kept = outside(old, only)
     lock = new_lock(old, artifacts, origin=origin, only=only)
-    tree = scan(root)
     owned = {} if old is None else {path: output for path, output in old.outputs.items() if path not in kept}
     planned = {artifact.path: lock.outputs[artifact.path] for artifact in artifacts}
     sorted_paths = _sort(tree, owned=owned, planned=planned)

@@ -43,8 +43,12 @@ def identity(found: os.stat_result) -> Identity:
     return Identity(found.st_ino, found.st_mtime_ns, found.st_size)
 
 
-def scan(root: Path) -> Tree:
+def scan(root: Path, *, shown: str | None = None) -> Tree:
     """Everything below a root; an empty tree where the root does not exist.
+
+    Args:
+        root: the folder.
+        shown: how a message names it.
 
     Raises:
         OutputError: the root is not a folder.
@@ -54,7 +58,7 @@ def scan(root: Path) -> Tree:
     except FileNotFoundError:
         return Tree(root, exists=False)
     if not stat.S_ISDIR(found.st_mode):
-        raise OutputError(f"{root}: not a folder, and the rendered tree is to go there; move it away")
+        raise OutputError(f"{shown or root}: not a folder, and the rendered tree is to go there; move it away")
     tree = Tree(root, exists=True)
     _scan(tree, "", found.st_dev)
     return tree
