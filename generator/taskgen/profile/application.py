@@ -4,20 +4,36 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from taskgen.profile.base import EnvName, Model, Name, PythonModule, RelativePath, SecretKey, Text, object_name
+from taskgen.profile.base import (
+    EnvName,
+    KeyedError,
+    Matching,
+    Model,
+    Name,
+    ObjectName,
+    PythonModule,
+    RelativePath,
+    SecretKey,
+    Text,
+)
 from taskgen.profile.scalars import Duration, Size
 
 PORT = Annotated[int, Field(ge=1, le=65535)]
+HttpPath = Annotated[str, Matching(r"/[\w./\-]*", "a path such as /metrics")]
 
 
 class Image(Model):
     """Where the built image lives."""
 
-    repository: Annotated[str, Field(pattern=r"^[a-z0-9]+([._:/\-]+[a-z0-9]+)*$", max_length=255)]
+    repository: Annotated[
+        str, Matching(r"[a-z0-9]+([._:/\-]+[a-z0-9]+)*", "an image repository such as registry.example.com/app", 255)
+    ]
     """registry and repository, without tag"""
-    tag: Annotated[Text | None, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}$")] = None
+    tag: Annotated[Text, Matching(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}", "an image tag such as 2.3.0")] | None = None
     """tag; keeps its text, so that 1.10 stays 1.10"""
-    digest: Annotated[str | None, Field(pattern=r"^sha256:[0-9a-f]{64}$")] = None
+    digest: Annotated[str, Matching(r"sha256:[0-9a-f]{64}", "a digest: sha256: and 64 hexadecimal digits")] | None = (
+        None
+    )
     """digest; in prod the same one for every tier (rule K20)"""
     pull_secret: Name | None = None
     """secret with the registry's credentials"""
@@ -28,13 +44,19 @@ class Build(Model):
 
     context: RelativePath = "."
     """folder of the application's code, below the project root"""
-    python: Annotated[Text, Field(pattern=r"^3\.(1[1-9]|[2-9][0-9])(\.[0-9]+)?$")] = "3.12"
+    python: Annotated[
+        Text, Matching(r"3\.(1[1-9]|[2-9][0-9])(\.[0-9]+)?", "a Python version from 3.11 on, such as 3.12")
+    ] = "3.12"
     """Python version of the base image"""
-    base_image: Annotated[str | None, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@\-]*$")] = None
+    base_image: Annotated[str, Matching(r"[a-z0-9][A-Za-z0-9._:/@\-]*", "an image such as python:3.12-slim")] | None = (
+        None
+    )
     """base image; default python:<version>-slim"""
     requirements: RelativePath | None = None
     """requirements file inside the context"""
-    system_packages: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+\-]*$")], ...] = ()
+    system_packages: tuple[
+        Annotated[str, Matching(r"[a-z0-9][a-z0-9.+\-]*", "a Debian package such as libmagic1")], ...
+    ] = ()
     """Debian packages that the application needs at run time"""
 
 
@@ -43,24 +65,27 @@ class DeclaredHealth(Model):
 
     port: PORT
     """port of the health endpoint"""
-    path: Annotated[str, Field(pattern=r"^/[\w./\-]*$")] = "/"
+    path: HttpPath = "/"
     """path that answers 200 when healthy"""
     metrics_port: PORT | None = None
     """port that serves Prometheus metrics"""
-    metrics_path: Annotated[str, Field(pattern=r"^/[\w./\-]*$")] = "/metrics"
+    metrics_path: HttpPath = "/metrics"
     """path of the metrics"""
 
 
 class Application(Model):
     """The application whose tasks the workers run."""
 
-    name: object_name(40)  # type: ignore[valid-type]  # an Annotated type made by a function
+    name: Annotated[str, ObjectName(40)]
     """name of the application; part of object names and labels"""
     kind: Literal["task_abstraction", "celery", "command"] = "task_abstraction"
     """written with our library, an existing Celery application, or a worker command of its own"""
     module: PythonModule | None = None
     """module that registers the tasks; imported by every worker and producer"""
-    celery: Annotated[str | None, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$")] = None
+    celery: (
+        Annotated[str, Matching(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?", "a Celery application such as proj.celery_app")]
+        | None
+    ) = None
     """the Celery application, as given to `celery -A` (kind celery)"""
     command: tuple[Text, ...] = ()
     """command line of the worker (kind command)"""
@@ -83,5 +108,5 @@ class Application(Model):
     def _kind_has_what_it_needs(self) -> Self:
         needed = {"task_abstraction": "module", "celery": "celery", "command": "command"}[self.kind]
         if not getattr(self, needed):
-            raise ValueError(f"kind {self.kind} needs app.{needed}: add it")
+            raise KeyedError(needed, f"kind {self.kind} needs it: add app.{needed}")
         return self

@@ -1,14 +1,25 @@
-"""Settings of the backends: one model each. A new backend is one class here (and three other places, see architecture)."""
+"""Settings of the backends: one model each. A new backend is one class here, and three other places."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from taskgen.profile.base import Address, Model, Name, SecretKey, SecretName, Text, Url
+from taskgen.profile.base import (
+    Address,
+    Boolean,
+    Cidr,
+    Free,
+    KeyedError,
+    Matching,
+    Model,
+    Name,
+    SecretKey,
+    SecretName,
+    Text,
+    Url,
+)
 from taskgen.profile.scalars import Duration, Size
-
-Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/\d{1,3}$")]
 
 
 class Endpoint(Model):
@@ -33,9 +44,9 @@ class Broker(Model):
     """address; a URL with credentials is a secret reference"""
     endpoint: Endpoint | None = None
     """where it is, for network policies"""
-    tls: bool = False
+    tls: Boolean = False
     """the connection is encrypted and the certificate verified"""
-    key_prefix: Annotated[str, Field(pattern=r"^[\w.:\-]*$")] = ""
+    key_prefix: Annotated[str, Matching(r"[\w.:\-]*", "a prefix: letters, digits and _ . : - only")] = ""
     """Redis: prefix of every key"""
     master_name: Text | None = None
     """Redis Sentinel: name of the master"""
@@ -72,7 +83,8 @@ class Results(Model):
     @model_validator(mode="after")
     def _url_where_needed(self) -> Self:
         if (self.url is None) != (self.kind in {"same", "none"}):
-            raise ValueError(f"kind {self.kind} {'needs' if self.url is None else 'takes no'} url")
+            remedy = "needs an address: add it" if self.url is None else "takes no address: remove it"
+            raise KeyedError("url", f"kind {self.kind} {remedy}")
         return self
 
 
@@ -83,17 +95,23 @@ class CelerySettings(Model):
     """the message broker"""
     results: Results = Results()
     """where results are kept"""
-    scheduler: Annotated[str, Field(pattern=r"^(beat|redbeat|database|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")] = "beat"
+    scheduler: Annotated[
+        str, Matching(r"beat|redbeat|database|[A-Za-z_][\w.]*:[A-Za-z_]\w*", "beat, redbeat, database or module:Class")
+    ] = "beat"
     """what sends scheduled tasks"""
     encryption: SecretKey | None = None
     """key of the payload codec"""
-    settings: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Any] = {}
+    settings: dict[
+        Annotated[str, Matching(r"[a-z][a-z0-9_]*", "a Celery setting such as task_track_started")], Free
+    ] = {}
     """further Celery settings by their own names; each must exist in the installed Celery"""
 
     @model_validator(mode="after")
     def _results_exist(self) -> Self:
         if self.results.kind == "same" and not self.broker.kind.startswith("redis"):
-            raise ValueError(f"a {self.broker.kind} broker keeps no results: set results.kind to redis, database or none")
+            raise KeyedError(
+                "results", f"a {self.broker.kind} broker keeps no results: set kind to redis, database or none"
+            )
         return self
 
 
@@ -104,7 +122,7 @@ class TemporalTls(Model):
     """secret with tls.crt and tls.key"""
     ca: SecretKey | None = None
     """certificate authority, if private"""
-    server_name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9.\-]+$")] = None
+    server_name: Annotated[str, Matching(r"[A-Za-z0-9.\-]+", "a host name")] | None = None
     """name in the server's certificate, if it differs from the address"""
 
 
@@ -113,7 +131,7 @@ class Versioning(Model):
 
     behavior: Literal["pinned", "auto_upgrade"] = "pinned"
     """what running workflows do when a new version comes"""
-    controller: bool = False
+    controller: Boolean = False
     """render objects of the Temporal Worker Controller instead of Deployments"""
 
 
@@ -122,7 +140,9 @@ class TemporalSettings(Model):
 
     address: Address
     """frontend"""
-    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,253}$")] = "default"
+    namespace: Annotated[
+        str, Matching(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,253}", "a Temporal namespace: letters, digits and _ . -")
+    ] = "default"
     """Temporal namespace"""
     endpoint: Endpoint | None = None
     """where it is, for network policies"""
@@ -157,11 +177,11 @@ class HatchetSettings(Model):
     """how the gRPC connection is protected"""
     tls: SecretName | None = None
     """certificate, key and authority for mtls"""
-    namespace: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = ""
+    namespace: Annotated[str, Matching(r"[a-z0-9_]*", "a prefix: lower-case letters, digits and _")] = ""
     """prefix of all names; prefer one tenant per environment"""
     encryption: SecretKey | None = None
     """key of the payload codec"""
-    rate_limits: dict[Name, dict[str, Any]] = {}
+    rate_limits: dict[Name, dict[str, Free]] = {}
     """static rate limits of the tenant"""
 
 

@@ -1,45 +1,87 @@
 """What every profile model shares: closed frozen models, names, and references to secrets."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
+
+from taskgen.profile.sources import SpelledBool, plain, source_text
+from taskgen.profile.wording import shown
 
 
 class Model(BaseModel):
     """Base of every profile model: frozen, closed against unknown keys, strict about scalar types."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class KeyedError(ValueError):
+    """A model is wrong as a whole, and one of its keys is the place to mend it."""
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Text that matches a pattern, and the words for what it is: `'x y' is not a host name`."""
+
+    pattern: str
+    """regular expression for the whole text"""
+    words: str
+    """what the text is, with its article and an example"""
+    longest: int | None = None
+    """most characters"""
+
+    def check(self, value: str) -> str:
+        """Return the text if it matches."""
+        if self.longest is not None and len(value) > self.longest:
+            raise ValueError(f"{shown(value)} is too long: at most {self.longest} characters")
+        if not re.fullmatch(self.pattern, value, re.ASCII):
+            raise ValueError(f"{shown(value)} is not {self.words}")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        return no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        limits = {"maxLength": self.longest} if self.longest is not None else {}
+        return {**handler(core), "pattern": f"^({self.pattern})$", **limits}
 
 
 OBJECT_NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
-def object_name(longest: int) -> Any:  # noqa: ANN401  # an Annotated type for pydantic
-    """Return the type of a name that becomes part of object names: RFC 1123, beginning with a letter."""
+class ObjectName(Matching):
+    """A name that becomes part of object names: RFC 1123, beginning with a letter."""
 
-    def check(value: str) -> str:
-        if not OBJECT_NAME.fullmatch(value) or len(value) > longest:
-            raise ValueError(
-                f"{value!r} is not a name: lower-case letters, digits and '-', beginning with a letter,"
-                f" at most {longest} characters"
-            )
+    def __init__(self, longest: int) -> None:
+        words = f"a name: lower-case letters, digits and '-', beginning with a letter, at most {longest} characters"
+        super().__init__(OBJECT_NAME.pattern, words, longest)
+
+    def check(self, value: str) -> str:
+        """Return the name if it is one; a name too long is told the whole grammar as well."""
+        if not OBJECT_NAME.fullmatch(value) or len(value) > (self.longest or 0):
+            raise ValueError(f"{shown(value)} is not {self.words}")
         return value
 
-    return Annotated[str, AfterValidator(check), Field(json_schema_extra={"pattern": f"^{OBJECT_NAME.pattern}$", "maxLength": longest})]
 
-
-Name = object_name(63)
+Name = Annotated[str, ObjectName(63)]
 """A Kubernetes object or secret name (RFC 1123 label)."""
-TierName = object_name(40)
+TierName = Annotated[str, ObjectName(40)]
 """A tier: 40 characters leave room for `worker-`, the application and KEDA's prefix within 63 (rule K15)."""
 
 
 def _queue_name(value: str) -> str:
     # RabbitMQ and SQS limit names to 255 bytes; a comma separates queues on the worker's command line.
     if not value or len(value.encode()) > 255 or not re.fullmatch(r"[A-Za-z0-9_.:\-]+", value):  # noqa: PLR2004
-        raise ValueError(f"{value!r} is not a queue name: letters, digits and _ . : - only, at most 255 bytes")
+        raise ValueError(f"{shown(value)} is not a queue name: letters, digits and _ . : - only, at most 255 bytes")
     return value
 
 
@@ -49,7 +91,7 @@ QueueName = Annotated[str, AfterValidator(_queue_name)]
 
 def _glob(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.\-*?\[\]]{1,255}", value):
-        raise ValueError(f"{value!r} is not a task name or glob: letters, digits, _ . - and the wildcards * ? [ ]")
+        raise ValueError(f"{shown(value)} is not a task name or glob: letters, digits, _ . - and the wildcards * ? [ ]")
     return value
 
 
@@ -59,18 +101,12 @@ TaskGlob = Annotated[str, AfterValidator(_glob)]
 
 def _env_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        raise ValueError(f"{value!r} is not the name of an environment variable: letters, digits and _")
+        raise ValueError(f"{shown(value)} is not the name of an environment variable: letters, digits and _")
     return value
 
 
 EnvName = Annotated[str, AfterValidator(_env_name)]
 """The name of an environment variable."""
-
-
-def _text(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int) else value
 
 
 def _printable(value: str) -> str:
@@ -79,13 +115,24 @@ def _printable(value: str) -> str:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text), AfterValidator(_printable)]
-"""A value that keeps its text; whole numbers and booleans are taken as the text they are written as."""
+Text = Annotated[str, BeforeValidator(source_text), AfterValidator(_printable)]
+"""A value that keeps its text; numbers and booleans are taken as the text they are written as."""
+
+
+def _boolean(value: object) -> object:
+    return bool(value) if isinstance(value, SpelledBool) else value
+
+
+Boolean = Annotated[bool, BeforeValidator(_boolean)]
+"""true or false; YAML also takes True and TRUE. A plain `bool` field would refuse those."""
+
+Free = Annotated[Any, BeforeValidator(plain)]
+"""A value of free form, in the types of JSON. A plain `Any` field would leak the types of the reader."""
 
 
 def _module(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\.\*)?", value, re.ASCII):
-        raise ValueError(f"{value!r} is not a Python module: write it with dots, such as docflow.tasks")
+        raise ValueError(f"{shown(value)} is not a Python module: write it with dots, such as docflow.tasks")
     return value
 
 
@@ -95,7 +142,7 @@ PythonModule = Annotated[str, AfterValidator(_module)]
 
 def _relative(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*|\.", value):
-        raise ValueError(f"{value!r} is not a path inside the project: no '..', no leading '/', no spaces")
+        raise ValueError(f"{shown(value)} is not a path inside the project: no '..', no leading '/', no spaces")
     return value
 
 
@@ -106,7 +153,7 @@ RelativePath = Annotated[str, AfterValidator(_relative)]
 def _address(value: str) -> str:
     match = re.fullmatch(r"(?P<host>[A-Za-z0-9_.\-]+|\[[0-9A-Fa-f:]+\]):(?P<port>\d{1,5})", value)
     if match is None or not 0 < int(match["port"]) < 65536:  # noqa: PLR2004
-        raise ValueError(f"{value!r} is not an address: write host:port, without a scheme")
+        raise ValueError(f"{shown(value)} is not an address: write host:port, without a scheme")
     return value
 
 
@@ -116,7 +163,7 @@ Address = Annotated[str, AfterValidator(_address)]
 
 def _url(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9+.\-]*://[^\s\"'`\\<>{}|^]+", value):
-        raise ValueError(f"{value!r} is not a URL: write scheme://host:port/path")
+        raise ValueError(f"{shown(value)} is not a URL: write scheme://host:port/path")
     return value
 
 
@@ -128,7 +175,9 @@ def _timezone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{value!r} is not a time zone: write an IANA name such as Europe/Berlin or UTC") from None
+        raise ValueError(
+            f"{shown(value)} is not a time zone: write an IANA name such as Europe/Berlin or UTC"
+        ) from None
     return value
 
 
@@ -137,14 +186,16 @@ Timezone = Annotated[str, AfterValidator(_timezone)]
 
 _CRON_RANGES: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _CRON_NAMES: Final = {
-    3: "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(),
-    4: "SUN MON TUE WED THU FRI SAT".split(),
+    3: ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
+    4: ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"],
 }
 
 
 def _cron_number(text: str, field: int) -> bool:
     low, high = _CRON_RANGES[field]
-    return text.upper() in _CRON_NAMES.get(field, ()) or (text.isascii() and text.isdigit() and low <= int(text) <= high)
+    return text.upper() in _CRON_NAMES.get(field, ()) or (
+        text.isascii() and text.isdigit() and low <= int(text) <= high
+    )
 
 
 def _cron(value: str) -> str:
@@ -156,12 +207,15 @@ def _cron(value: str) -> str:
         for base, _, step in (part.partition("/") for part in field.split(","))
     )
     if not ok:
-        raise ValueError(f"{value!r} is not a cron expression: five fields, minute hour day month weekday")
+        raise ValueError(f"{shown(value)} is not a cron expression: five fields, minute hour day month weekday")
     return " ".join(fields)
 
 
 Cron = Annotated[str, AfterValidator(_cron)]
 """Five cron fields: minute, hour, day of month, month, day of week."""
+
+Cidr = Annotated[str, Matching(r"[0-9a-fA-F.:]+/\d{1,3}", "an address range such as 10.0.0.0/8")]
+"""A range of IP addresses."""
 
 Auto = Literal["auto"]
 
@@ -171,7 +225,7 @@ class SecretKey(Model):
 
     secret: Name
     """name of the secret object"""
-    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]{1,253}$")]
+    key: Annotated[str, Matching(r"[-._a-zA-Z0-9]{1,253}", "a key of a secret: letters, digits and - . _")]
     """key inside the secret"""
 
 

@@ -1,17 +1,41 @@
 """The profile as a whole."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, SerializeAsAny, model_validator
 
 from taskgen.profile.application import Application
 from taskgen.profile.backends import Backends
-from taskgen.profile.base import Model, Name, QueueName, RelativePath, TaskGlob, Text, TierName, object_name
+from taskgen.profile.base import (
+    Boolean,
+    Free,
+    KeyedError,
+    Matching,
+    Model,
+    Name,
+    ObjectName,
+    QueueName,
+    RelativePath,
+    TaskGlob,
+    Text,
+    TierName,
+)
 from taskgen.profile.operations import BootstrapStep, DeadLetter, Egress, Monitoring, Queue, Region, Schedule
 from taskgen.profile.tier import Family, Pod, Tier
 from taskgen.profile.workload import TaskPolicy
 
 Environment = Literal["dev", "staging", "prod"]
+
+
+def _reason(value: str) -> str:
+    # Ten characters: long enough that "ok" and "n/a" do not pass for a reason.
+    if len(value.strip()) < 10:  # noqa: PLR2004
+        raise ValueError("a waiver needs a reason that a reviewer understands: write a sentence")
+    return value
+
+
+Reason = Annotated[Text, AfterValidator(_reason)]
+"""Why a rule does not hold, in words."""
 
 
 class TargetOptions(Model):
@@ -27,7 +51,7 @@ class Profile(Model):
 
     extends: tuple[str, ...] = ()
     """fragments that this profile builds on, merged left to right; the profile itself comes last"""
-    name: object_name(50)  # type: ignore[valid-type]  # an Annotated type made by a function
+    name: Annotated[str, ObjectName(50)]
     """name of the profile: its file name without suffix"""
     environment: Environment
     """decides which rules are errors"""
@@ -45,7 +69,7 @@ class Profile(Model):
     """pools of workers"""
     families: dict[Name, Family | None] = {}
     """tiers that differ in one dimension"""
-    collapse_tiers: bool = False
+    collapse_tiers: Boolean = False
     """one worker that serves all queues (development)"""
     schedules: dict[Name, Schedule | None] = {}
     """tasks that are submitted again and again"""
@@ -59,13 +83,15 @@ class Profile(Model):
     """the rest of the pod, for every tier"""
     egress: dict[Name, Egress | None] = {}
     """further destinations that tasks may reach"""
-    patches: dict[Annotated[str, Field(pattern=r"^[A-Za-z]+/[a-z0-9.\-]+$")], dict[str, Any]] = {}
+    patches: dict[
+        Annotated[str, Matching(r"[A-Za-z]+/[a-z0-9.\-]+", "Kind/name such as Deployment/high")], dict[str, Free]
+    ] = {}
     """last changes by kind and name, merged by meaning; rules and verifiers run after them"""
-    targets: Targets = Targets()
+    targets: SerializeAsAny[Targets] = Targets()
     """what is rendered, and its options"""
     regions: dict[Name, Region | None] = {}
     """cells of a deployment over several regions"""
-    waivers: dict[Annotated[str, Field(pattern=r"^[A-Z]\d{2}$")], Annotated[Text, Field(min_length=10)]] = {}
+    waivers: dict[Annotated[str, Matching(r"[A-Z]\d{2}", "the id of a rule such as K08")], Reason] = {}
     """rules that do not hold here, each with a written reason"""
     output: RelativePath = "out"
     """folder of rendered profiles below the project root; the image build copies the library from there"""
@@ -73,5 +99,5 @@ class Profile(Model):
     @model_validator(mode="after")
     def _has_a_tier(self) -> Self:
         if not self.tiers:
-            raise ValueError("no tier: add at least one under tiers or families")
+            raise KeyedError("tiers", "no tier: add at least one under tiers or families")
         return self

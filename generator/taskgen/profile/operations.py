@@ -1,11 +1,28 @@
 """Queues, schedules, monitoring, bootstrap and regions of a profile."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from taskgen.profile.base import Address, Cron, EnvName, Model, Name, QueueName, SecretKey, TaskGlob, Text, Timezone, Url
+from taskgen.profile.base import (
+    Address,
+    Boolean,
+    Cidr,
+    Cron,
+    EnvName,
+    Free,
+    KeyedError,
+    Matching,
+    Model,
+    Name,
+    QueueName,
+    SecretKey,
+    TaskGlob,
+    Text,
+    Timezone,
+    Url,
+)
 from taskgen.profile.scalars import Duration
 from taskgen.profile.workload import Priority
 
@@ -15,16 +32,16 @@ class Queue(Model):
 
     tasks: tuple[TaskGlob, ...] = ()
     """task names or globs that are routed to it"""
-    shared: bool = False
+    shared: Boolean = False
     """several tiers serve it on purpose; only one of them may scale on it"""
-    dead_letter: bool | None = None
+    dead_letter: Boolean | None = None
     """keep what failed for good; default from dead_letter.enabled"""
 
 
 class Schedule(Model):
     """A task that is submitted again and again."""
 
-    task: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,255}$")]
+    task: Annotated[str, Matching(r"[A-Za-z0-9_.\-]{1,255}", "the name of a task: letters, digits and _ . -")]
     """name of the task"""
     cron: Cron | None = None
     """when, as five cron fields"""
@@ -36,28 +53,28 @@ class Schedule(Model):
     """queue; default from the routes"""
     priority: Priority | None = None
     """priority of its messages"""
-    args: tuple[Any, ...] = ()
+    args: tuple[Free, ...] = ()
     """positional arguments, JSON"""
-    kwargs: dict[str, Any] = {}
+    kwargs: dict[str, Free] = {}
     """keyword arguments, JSON"""
     expires: Duration | None = None
     """dropped when it has not begun after this time; default: the shortest interval between two runs"""
-    enabled: bool = True
+    enabled: Boolean = True
     """whether it runs"""
 
     @model_validator(mode="after")
     def _one_rhythm(self) -> Self:
         if (self.cron is None) == (self.every is None):
-            raise ValueError("state either cron or every")
+            raise ValueError("state either cron or every, not both and not neither")
         if self.every is not None and self.every < timedelta(seconds=1):
-            raise ValueError("every must be at least 1s")
+            raise KeyedError("every", "must be at least 1s: raise it")
         return self
 
 
 class DeadLetter(Model):
     """What happens to tasks that failed for good."""
 
-    enabled: bool = True
+    enabled: Boolean = True
     """keep them with payload and error"""
     retention: Duration = timedelta(days=14)
     """how long"""
@@ -73,9 +90,9 @@ class Tracing(Model):
 class Alerts(Model):
     """Alert rules and where they go."""
 
-    enabled: bool = True
+    enabled: Boolean = True
     """render alert rules"""
-    receivers: dict[Name, dict[str, Any] | None] = {}
+    receivers: dict[Name, dict[str, Free] | None] = {}
     """Alertmanager receivers by name; credentials as references"""
     runbooks: Url | None = None
     """base address of the runbooks"""
@@ -86,17 +103,17 @@ class Monitoring(Model):
 
     alerts: Alerts = Alerts()
     """alert rules"""
-    dashboards: bool = True
+    dashboards: Boolean = True
     """render dashboards"""
     tracing: Tracing = Tracing()
     """traces"""
-    aliases: bool = False
+    aliases: Boolean = False
     """also export the metric names of older documents"""
     namespace: Name = "monitoring"
     """Kubernetes namespace of Prometheus"""
     scrape_interval: Duration = timedelta(seconds=30)
     """how often metrics are read"""
-    operator: bool = True
+    operator: Boolean = True
     """render PodMonitor, ServiceMonitor and PrometheusRule for the Prometheus operator"""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """least severe log record that is written"""
@@ -120,7 +137,7 @@ class BootstrapStep(Model):
 class Region(Model):
     """One cell: its own broker, workers and scaler."""
 
-    backends: dict[str, dict[str, Any]] = {}
+    backends: dict[str, dict[str, Free]] = {}
     """what differs in the backends' settings"""
     env: dict[EnvName, Text | None] = {}
     """further environment"""
@@ -135,7 +152,7 @@ class Egress(Model):
     """Kubernetes namespace"""
     pod_labels: dict[str, Text] = {}
     """labels of the pods"""
-    cidr: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F.:]+/\d{1,3}$")] = None
+    cidr: Cidr | None = None
     """address range outside the cluster"""
     address: Address | None = None
     """for people: what it is"""

@@ -8,6 +8,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from taskgen.profile.sources import SpelledBool
+from taskgen.profile.wording import shown
+
 DURATION_PATTERN: Final = r"(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+(?:\.\d{1,3})?s)?(?:\d+ms)?"
 _DURATION: Final = re.compile(
     r"(?:(?P<weeks>\d+)w)?(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m(?!s))?"
@@ -33,8 +36,12 @@ _PERCENT: Final = re.compile(r"(?P<number>\d+(?:\.\d+)?)%")
 
 
 def _text(value: object, example: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, str):
-        raise ValueError(f"needs a unit: write it as text such as {example}")
+    if isinstance(value, dict | list | tuple):
+        raise ValueError(f"must be one value such as {example}, not {shown(value)}")  # noqa: TRY004  # pydantic wants it
+    if not isinstance(value, str) or isinstance(value, SpelledBool):
+        raise ValueError(  # noqa: TRY004  # pydantic reports ValueError only
+            f"{shown(value)} has no unit: write {example}"
+        )
     return value.strip()
 
 
@@ -49,14 +56,14 @@ def parse_duration(value: object) -> timedelta:
     text = _text(value, "30s, 5m or 1h30m")
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise ValueError(f"{text!r} is not a duration: write 30s, 5m or 1h30m")
+        raise ValueError(f"{shown(text)} is not a duration: write 30s, 5m or 1h30m")
     parts = {unit: float(number) for unit, number in match.groupdict().items() if number is not None}
     try:
         duration = timedelta(**parts)
     except OverflowError:
         duration = timedelta.max
     if duration > LONGEST_DURATION:
-        raise ValueError(f"{text!r} is longer than {LONGEST_DURATION.days} days: check the unit")
+        raise ValueError(f"{shown(text)} is longer than {LONGEST_DURATION.days} days: check the unit")
     return duration
 
 
@@ -86,10 +93,10 @@ def parse_size(value: object) -> int:
     match = _SIZE.fullmatch(text)
     if match is None or match["unit"] is None:
         hint = "; MB and GB are no Kubernetes units" if re.fullmatch(r"[\d.]+[kKMGT]i?B", text) else ""
-        raise ValueError(f"{text!r} is not a size: write 256Mi or 1Gi{hint}")
+        raise ValueError(f"{shown(text)} is not a size: write 256Mi or 1Gi{hint}")
     size = int(Decimal(match["number"]) * _SIZE_FACTOR[match["unit"]])
     if size > LARGEST_SIZE:
-        raise ValueError(f"{text!r} is larger than 1 PiB: check the unit")
+        raise ValueError(f"{shown(text)} is larger than 1 PiB: check the unit")
     return size
 
 
@@ -104,10 +111,10 @@ def parse_cpu(value: object) -> int:
     text = _text(value, "500m or 2")
     match = _CPU.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not an amount of CPU: write 500m or 2")
+        raise ValueError(f"{shown(text)} is not an amount of CPU: write 500m or 2")
     millicores = int(Decimal(match["number"]) * (1 if match["unit"] else 1000))
     if millicores > 1024 * 1000:
-        raise ValueError(f"{text!r} is more than 1024 cores: check the unit")
+        raise ValueError(f"{shown(text)} is more than 1024 cores: check the unit")
     return millicores
 
 
@@ -120,10 +127,10 @@ def parse_rate(value: object) -> float:
     text = _text(value, "2/s or 120/min")
     match = _RATE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a rate: write 2/s or 120/min")
+        raise ValueError(f"{shown(text)} is not a rate: write 2/s or 120/min")
     rate = float(match["number"]) / _RATE_SECONDS[match["unit"]]
     if rate > LARGEST_RATE:
-        raise ValueError(f"{text!r} is more than {LARGEST_RATE:.0f} per second: check the unit")
+        raise ValueError(f"{shown(text)} is more than {LARGEST_RATE:.0f} per second: check the unit")
     return rate
 
 
@@ -136,14 +143,16 @@ def parse_percent(value: object) -> float:
     text = _text(value, "99.5%")
     match = _PERCENT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a share: write 99.5%")
+        raise ValueError(f"{shown(text)} is not a share: write 99.5%")
     share = Decimal(match["number"]) / 100
     if share > 1:
-        raise ValueError(f"{text!r} is above 100%")
+        raise ValueError(f"{shown(text)} is above 100%")
     return float(share)
 
 
-def _scalar(parse: Callable[[object], object], show: Callable[[Any], str], pattern: str, example: str) -> tuple[Any, ...]:
+def _scalar(
+    parse: Callable[[object], object], show: Callable[[Any], str], pattern: str, example: str
+) -> tuple[Any, ...]:
     return (
         BeforeValidator(parse),
         PlainSerializer(show, return_type=str),
@@ -159,7 +168,9 @@ Cpu = Annotated[
     int,
     BeforeValidator(parse_cpu),
     PlainSerializer(lambda value: f"{value}m", return_type=str),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^[0-9.]+m?$"}], "examples": ["500m"]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^[0-9.]+m?$"}], "examples": ["500m"]}
+    ),
 ]
 """An amount of CPU in thousandths of a core, written `500m` or `2`."""
 Rate = Annotated[float, *_scalar(parse_rate, lambda value: f"{value}/s", r"[0-9.]+/(s|min|h|d)", "2/s")]

@@ -1,17 +1,31 @@
 """A tier: one pool of identical workers, its queues, scaling, shutdown and pod."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from taskgen.profile.application import Image
-from taskgen.profile.base import Auto, Cron, EnvName, Model, Name, QueueName, SecretKey, Text, Timezone
+from taskgen.profile.base import (
+    Auto,
+    Cron,
+    EnvName,
+    Free,
+    KeyedError,
+    Matching,
+    Model,
+    Name,
+    QueueName,
+    SecretKey,
+    Text,
+    Timezone,
+)
 from taskgen.profile.scalars import Cpu, Duration, Percent, Size
 from taskgen.profile.workload import Load, Objectives, Retry, TaskFacts
 
 Replicas = Annotated[int, Field(ge=0, le=10_000)]
 Slots = Annotated[int, Field(ge=1, le=10_000)]
+Count = Annotated[Text, Matching(r"\d{1,3}%|\d{1,4}", "a number of replicas or a percentage such as 25%")]
 
 
 class ScaleSchedule(Model):
@@ -46,7 +60,7 @@ class PrometheusSignal(Model):
 
     prometheus: Text
     """PromQL that gives one number"""
-    target: Annotated[float, Field(gt=0, strict=False)]
+    target: Annotated[float, Field(gt=0)]
     """value per replica"""
 
 
@@ -57,7 +71,7 @@ class SqlSignal(Model):
     """statement that gives one number"""
     secret: SecretKey
     """connection string"""
-    target: Annotated[float, Field(gt=0, strict=False)]
+    target: Annotated[float, Field(gt=0)]
     """value per replica"""
 
 
@@ -105,7 +119,7 @@ class Scale(Model):
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> Self:
         if isinstance(self.min, int) and isinstance(self.max, int) and self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}: exchange them")
+            raise KeyedError("min", f"{self.min} is above max {self.max}: exchange them")
         return self
 
 
@@ -145,7 +159,7 @@ class PodResources(Model):
 
 
 Toleration = dict[str, Text]
-NamedObjects = dict[Name, dict[str, Any] | None]
+NamedObjects = dict[Name, dict[str, Free] | None]
 
 
 class Pod(Model):
@@ -163,7 +177,7 @@ class Pod(Model):
     """further labels of the pod"""
     service_account_annotations: dict[str, Text | None] = {}
     """annotations of the service account, such as a cloud role"""
-    security: dict[str, Any] = {}
+    security: dict[str, Free] = {}
     """deviations of the security context"""
     volumes: NamedObjects = {}
     """Kubernetes volumes by name, with mount_path beside the source"""
@@ -178,9 +192,9 @@ class Pod(Model):
 class Rollout(Model):
     """How a new version replaces the old one."""
 
-    surge: Annotated[str, Field(pattern=r"^(\d{1,3}%|\d{1,4})$")] = "25%"
+    surge: Count = "25%"
     """extra replicas while rolling"""
-    unavailable: Annotated[str, Field(pattern=r"^(\d{1,3}%|\d{1,4})$")] = "0"
+    unavailable: Count = "0"
     """replicas that may be missing while rolling"""
 
 
@@ -250,11 +264,11 @@ class Tier(Model):
     @model_validator(mode="after")
     def _queues_make_sense(self) -> Self:
         if self.exclude_queues and self.queues != "all":
-            raise ValueError("exclude_queues goes with queues: all")
+            raise KeyedError("exclude_queues", "goes only with queues: all: remove it")
         if self.queues == ():
-            raise ValueError("queues is empty: a tier serves at least one queue")
+            raise KeyedError("queues", "must not be empty: a tier serves at least one queue")
         if self.queues != "all" and len(set(self.queues)) != len(self.queues):
-            raise ValueError("queues names a queue twice: remove one")
+            raise KeyedError("queues", "names a queue twice: remove one")
         return self
 
 
@@ -263,7 +277,7 @@ class Family(Model):
 
     for_each: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]]
     """dimension and its values; several dimensions are combined"""
-    tier: dict[str, Any]
+    tier: dict[str, Free]
     """what all members share: the keys of a tier"""
-    overrides: dict[Name, dict[str, Any]] = {}
+    overrides: dict[Name, dict[str, Free]] = {}
     """what one value changes"""

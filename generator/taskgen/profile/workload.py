@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from taskgen.profile.base import Model
+from taskgen.profile.base import Boolean, KeyedError, Matching, Model
 from taskgen.profile.scalars import Duration, Percent, Rate, Size
 
 Attempts = Annotated[int, Field(ge=1, le=100)]
@@ -23,9 +23,9 @@ class TaskDuration(Model):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.p50 <= timedelta():
-            raise ValueError("p50 must be longer than 0s: state the median duration")
+            raise KeyedError("p50", "must be longer than 0s: state the median duration")
         if self.p99 < self.p50:
-            raise ValueError("p99 must not be shorter than p50: exchange them")
+            raise KeyedError("p99", "must not be shorter than p50: exchange them")
         return self
 
 
@@ -36,13 +36,15 @@ class Retry(Model):
     """attempts in total, not repetitions"""
     initial_delay: Duration = timedelta(seconds=1)
     """wait before the second attempt"""
-    backoff: Annotated[float, Field(ge=1, le=100, strict=False)] = 2.0
+    backoff: Annotated[float, Field(ge=1, le=100)] = 2.0
     """factor on the delay after each further attempt"""
     max_delay: Duration = timedelta(minutes=10)
     """longest delay"""
-    jitter: bool = True
+    jitter: Boolean = True
     """draw each delay between half and the whole of it"""
-    non_retryable: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")], ...] = ()
+    non_retryable: tuple[
+        Annotated[str, Matching(r"[A-Za-z_][\w.]*", "an exception class such as ValueError")], ...
+    ] = ()
     """exception classes that end the task at once"""
 
 
@@ -57,9 +59,9 @@ class TaskFacts(Model):
     """raised inside the task before the hard limit, where the pool can"""
     memory: Size = 64 * 2**20
     """peak memory of one task above the idle worker"""
-    idempotent: bool = False
+    idempotent: Boolean = False
     """running a task twice has the effect of running it once"""
-    cancellable: bool = False
+    cancellable: Boolean = False
     """tasks are coroutines, or poll for cancellation: they end soon after they are asked to"""
     longest_delay: Duration = timedelta()
     """longest delay or eta that a producer asks for"""
@@ -69,15 +71,15 @@ class TaskFacts(Model):
     """size of the result of one task"""
     result_lookup: Duration = timedelta(days=1)
     """longest time after its end that somebody asks for a result"""
-    ignore_result: bool = False
+    ignore_result: Boolean = False
     """nobody reads the results"""
 
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> Self:
         if self.time_limit < self.duration.p99:
-            raise ValueError("time_limit is shorter than duration.p99: one task in a hundred would be killed; raise it")
+            raise KeyedError("time_limit", "shorter than duration.p99: one task in a hundred would be killed; raise it")
         if self.soft_time_limit is not None and self.soft_time_limit >= self.time_limit:
-            raise ValueError("soft_time_limit must be shorter than time_limit: lower it, or raise time_limit")
+            raise KeyedError("soft_time_limit", "must be shorter than time_limit: lower it, or raise time_limit")
         return self
 
 
@@ -92,7 +94,7 @@ class TaskPolicy(Model):
     """raised inside the task before the hard limit"""
     memory: Size | None = None
     """peak memory of one task"""
-    idempotent: bool | None = None
+    idempotent: Boolean | None = None
     """running it twice has the effect of running it once"""
     acknowledge: Literal["early", "late"] | None = None
     """when the broker forgets the message: before or after the task ran (Celery)"""
@@ -102,7 +104,7 @@ class TaskPolicy(Model):
     """most starts per second"""
     retry: Retry | None = None
     """when a failed attempt is repeated"""
-    ignore_result: bool | None = None
+    ignore_result: Boolean | None = None
     """nobody reads the result"""
 
 
@@ -117,14 +119,16 @@ class Load(Model):
     @model_validator(mode="after")
     def _peak_is_a_peak(self) -> Self:
         if self.peak < self.rate:
-            raise ValueError("peak must not be lower than rate: exchange them")
+            raise KeyedError("peak", "must not be lower than rate: exchange them")
         return self
 
 
 class Objectives(Model):
     """Service level objectives of a tier."""
 
-    wait: dict[Annotated[str, Field(pattern=r"^p(50|[5-9][0-9](\.[0-9]{1,2})?)$")], Duration]
+    wait: dict[
+        Annotated[str, Matching(r"p(50|[5-9][0-9](\.[0-9]{1,2})?)", "a quantile from p50 on, such as p99")], Duration
+    ]
     """goal for the time between submit and start, as one quantile such as {p99: 30s}"""
     success: Percent = 0.99
     """share of the tasks that end well"""

@@ -1,0 +1,131 @@
+"""Finding the targets of a project, and the profile's schema with their options."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import Field, ValidationError, create_model
+
+from taskgen.errors import Problem, ProfileError, TemplateError
+from taskgen.profile.explaining import Explainer
+from taskgen.profile.files import Project, decode
+from taskgen.profile.model import Profile, TargetOptions, Targets
+from taskgen.profile.nodes import Keys, to_data
+from taskgen.profile.positions import Positions
+from taskgen.profile.reading import parse
+from taskgen.profile.targets import TargetSpec
+
+FILE: Final = "target.yaml"
+
+
+def discover(project: Project) -> dict[str, TargetSpec]:
+    """Find the targets of a project, by name; a folder of the project's own lies over the shipped one of its name.
+
+    Raises:
+        TemplateError: a target.yaml that cannot be read or is wrong, or names a template that does not exist.
+    """
+    roots = project.template_roots()
+    names = sorted({file.parent.name for root in roots for file in root.glob(f"*/{FILE}")})
+    return {name: _read(name, tuple(root / name for root in roots if (root / name).is_dir())) for name in names}
+
+
+def _read(name: str, folders: tuple[Path, ...]) -> TargetSpec:
+    file = next(folder / FILE for folder in folders if (folder / FILE).exists())
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise TemplateError(f"templates/{name}/{FILE}: cannot be read ({reason}): check the file") from None
+    spec = _parse(name, folders, content)
+    for template in (item.template for item in spec.files):
+        if spec.template(template) is None:
+            raise TemplateError(f"templates/{name}/{FILE}: no template {template} beside it: add it")
+    return spec
+
+
+# Many profiles are loaded in one process: what their targets share is made once. As many entries as there are targets.
+@lru_cache(maxsize=64)
+def _parse(name: str, folders: tuple[Path, ...], content: bytes) -> TargetSpec:
+    logical = f"templates/{name}/{FILE}"
+    try:
+        tree, problems = parse(decode(content, logical), logical)
+    except ProfileError as error:
+        raise TemplateError(str(error)) from None
+    if problems or not isinstance(tree, Keys):
+        raise TemplateError(str(ProfileError(*problems)) if problems else f"{logical}:1:1 must be a mapping of keys")
+    positions = Positions(tree)
+    data = {key: to_data(entry.value) for key, entry in tree.entries.items()}
+    try:
+        spec = TargetSpec.model_validate({**data, "folders": folders})
+    except ValidationError as error:
+        raise TemplateError(str(ProfileError(*Explainer(TargetSpec, tree, positions).problems(error)))) from None
+    if spec.name != name:
+        message = f"must be {name}, as the folder is named: rename one"
+        raise TemplateError(str(Problem(positions.at("name"), "name", message)))
+    _check_defaults(spec, positions)
+    return spec
+
+
+def _check_defaults(spec: TargetSpec, positions: Positions) -> None:
+    """Refuse defaults that the option's own type refuses."""
+    try:
+        options_model(spec)()
+    except ValidationError as error:
+        wrong = [item for item in error.errors() if item["type"] != "missing"]
+        for item in wrong:
+            path = ("options", str(item["loc"][0]), "default")
+            message = f"does not fit the option: {_reason(item)}"
+            raise TemplateError(str(Problem(positions.at(path), ".".join(path), message))) from None
+
+
+def _reason(item: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, its context untyped
+    from taskgen.profile.phrases import phrase_for
+
+    return phrase_for(item["type"], item.get("ctx", {}), None).text(None)
+
+
+@lru_cache(maxsize=64)
+def options_model(spec: TargetSpec) -> type[TargetOptions]:
+    """Return the model of `targets.<name>`: one field for each option."""
+    fields: dict[str, Any] = {
+        name: (
+            option.annotation(),
+            Field(
+                default=... if option.required else _frozen(option.default),
+                description=option.help,
+                validate_default=True,
+            ),
+        )
+        for name, option in spec.options.items()
+    }
+    return create_model(_class_name(spec.name, "Options"), __base__=TargetOptions, __doc__=spec.summary, **fields)
+
+
+@lru_cache(maxsize=16)
+def profile_model(specs: tuple[TargetSpec, ...]) -> type[Profile]:
+    """Return the schema of a profile whose `targets` has a field for each discovered target."""
+    fields: dict[str, Any] = {
+        spec.name: (options_model(spec) | None, Field(default=None, description=spec.summary)) for spec in specs
+    }
+    targets = create_model("DiscoveredTargets", __base__=Targets, __doc__=Targets.__doc__, **fields)
+    description = Profile.model_fields["targets"].description
+    return create_model(
+        "Profile",
+        __base__=Profile,
+        __doc__=Profile.__doc__,
+        targets=(targets, Field(default=targets(), description=description)),
+    )
+
+
+def as_tuple(specs: Mapping[str, TargetSpec]) -> tuple[TargetSpec, ...]:
+    """Return the targets in the order of their names."""
+    return tuple(specs[name] for name in sorted(specs))
+
+
+def _class_name(target: str, suffix: str) -> str:
+    return target.title().replace("-", "") + suffix
+
+
+def _frozen(value: object) -> object:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
