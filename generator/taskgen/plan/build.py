@@ -13,7 +13,7 @@ from taskgen.plan.environment import HEALTH_PORT, SDK_METRICS_PORT, worker_comma
 from taskgen.plan.facts import profile_facts, tier_facts
 from taskgen.plan.model import Plan, QueuePlan, TaskPlan, TierPlan
 from taskgen.plan.pod import pod_plan
-from taskgen.plan.processes import beat, exporters
+from taskgen.plan.processes import beat, exporter, exporters
 from taskgen.plan.schedules import schedules
 from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
@@ -51,7 +51,6 @@ def make_plan(profile: Profile, *, grace_limits: Mapping[str, timedelta] | None 
     values = {name: trail.value for name, trail in shared.items()}
     tiers = tuple(_with_late_values(tier, shared, trails) for tier in early)
     scheduled = schedules(profile, tiers)
-    backends = tuple(name for name in profile.backends.names() if any(tier.backend == name for tier in tiers))
     return Plan(
         profile=profile,
         tiers=tiers,
@@ -60,9 +59,10 @@ def make_plan(profile: Profile, *, grace_limits: Mapping[str, timedelta] | None 
         tasks=tuple(_task(glob, policy) for glob, policy in _policies(profile)),
         schedules=scheduled,
         egress=egress(profile),
-        exporters=exporters(profile, backends),
-        beat=beat(profile, frozenset(entry.backend for entry in scheduled if entry.enabled)),
-        pod=pod_plan(profile, None, backends[0]),
+        exporter=exporter(profile, tiers),
+        exporters=exporters(profile, tiers),
+        beat=beat(profile, scheduled),
+        pod=pod_plan(profile, None, tiers[0].backend),
         celery=celery_settings(profile, values, tiers),
         grace_limits={
             name: limit

@@ -1,13 +1,14 @@
 """The destinations that network policies open."""
 
+import re
 from typing import Final
-from urllib.parse import urlsplit
 
 from taskgen.plan.model import EgressPlan
 from taskgen.profile.model import Profile
 
 OTLP_PORT: Final = 4317
 """The port of OTLP over gRPC, where the endpoint names none."""
+_URL: Final = re.compile(r"[a-z+]+://(?P<host>[^:/?#]+)(?::(?P<port>\d+))?")
 
 
 def egress(profile: Profile) -> tuple[EgressPlan, ...]:
@@ -40,8 +41,9 @@ def egress(profile: Profile) -> tuple[EgressPlan, ...]:
 
 def _tracing(profile: Profile, endpoint: str) -> EgressPlan:
     """Read the collector's namespace from `<service>.<namespace>[.svc...]`; a bare name is with the monitoring."""
-    parts = urlsplit(endpoint)
-    labels = (parts.hostname or "").split(".")
+    match = _URL.match(endpoint)
+    labels = match["host"].split(".") if match else []
     in_cluster = len(labels) == 2 or labels[2:3] == ["svc"]  # noqa: PLR2004  # service and namespace
     namespace = labels[1] if in_cluster else profile.monitoring.namespace
-    return EgressPlan(name="tracing", ports=(parts.port or OTLP_PORT,), namespace=namespace, pod_labels={}, cidr=None)
+    port = int(match["port"]) if match and match["port"] else OTLP_PORT
+    return EgressPlan(name="tracing", ports=(port,), namespace=namespace, pod_labels={}, cidr=None)

@@ -12,7 +12,6 @@ from taskgen.profile.tier import Tier
 
 if TYPE_CHECKING:
     from taskgen.plan.pod import PodPlan
-    from taskgen.plan.processes import ProcessPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +119,27 @@ class EgressPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessPlan:
+    """A process beside the workers, which exists exactly once."""
+
+    name: str
+    """of its objects and services"""
+    backends: tuple[str, ...]
+    """which it reaches"""
+    command: tuple[str, ...]
+    env: tuple[EnvVar, ...]
+    mounts: tuple[SecretMount, ...]
+    port: int | None
+    """where it serves metrics and health, if it does"""
+    memory: int
+    """request and limit, in bytes"""
+    egress: tuple[str, ...]
+    """names of the destinations in `plan.egress` that it needs"""
+    file: str | None
+    """the file whose age tells that it lives"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """All derived values of a profile with their reasons.
 
@@ -136,9 +156,11 @@ class Plan:
     """the most specific glob first"""
     schedules: tuple[SchedulePlan, ...]
     egress: tuple[EgressPlan, ...]
-    exporters: tuple["ProcessPlan", ...]
-    """one for each backend that has a tier"""
-    beat: "ProcessPlan | None"
+    exporter: ProcessPlan
+    """one for all backends (Compose)"""
+    exporters: tuple[ProcessPlan, ...]
+    """one for each backend that has a tier (Kubernetes)"""
+    beat: ProcessPlan | None
     """where Celery has schedules"""
     pod: "PodPlan"
     """of exporters and beat"""

@@ -34,7 +34,7 @@ def startup_budget(*, pod_start: timedelta) -> timedelta:
 
 @derivation(
     formula="hatchet 5m, else 2m",
-    source="kubernetes.md 5, invariants.md K10: longer than any block of the loop; an engine upgrade must not restart a Hatchet fleet",
+    source="kubernetes.md 5, invariants.md K10: longer than any block of the loop; Hatchet: than an upgrade",
 )
 def liveness_budget(*, backend: str) -> timedelta:
     """Time without a heartbeat after which a worker is restarted."""
