@@ -22,7 +22,7 @@ OptionName = Annotated[
     AfterValidator(_is_free),
 ]
 """A name that can be a field of a model."""
-Dimension = Literal["profile", "tier", "queue", "schedule", "backend", "cluster", "region"]
+Dimension = Literal["profile", "tier", "queue", "schedule", "backend", "exporter", "priority", "cluster", "region"]
 FilePath = Annotated[str, Matching(r"([A-Za-z0-9_.\-{}]+/)*[A-Za-z0-9_.\-{}]+", "a path below the output folder")]
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 

@@ -24,7 +24,7 @@ _YAML_WORDS: Final = frozenset(
 )
 """Words that some YAML reader takes for something else than text."""
 _BASIC_PLANE: Final = 0xFFFF
-_NOT_PRINTED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+NOT_PRINTED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def _refuse(value: object, what: str) -> TemplateError:
@@ -39,7 +39,7 @@ def _quoted(text: str) -> str:
             parts.append("\\" + character)
         elif character == "\n":
             parts.append("\\n")
-        elif unicodedata.category(character) not in _NOT_PRINTED:
+        elif unicodedata.category(character) not in NOT_PRINTED:
             parts.append(character)
         elif ord(character) <= _BASIC_PLANE and unicodedata.category(character) != "Cs":
             parts.append(f"\\u{ord(character):04x}")
@@ -168,7 +168,7 @@ def env_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
         TemplateError: no form is read alike (line breaks, or a single quote beside what double quotes would expand).
     """
     text = json_text(value) if isinstance(value, bool) else str(value)
-    if any(unicodedata.category(character) in _NOT_PRINTED for character in text):
+    if any(unicodedata.category(character) in NOT_PRINTED for character in text):
         raise _refuse(value, "holds a line break or control character, which an environment file cannot carry")
     if _ENV_PLAIN.fullmatch(text):
         return text
@@ -208,7 +208,7 @@ def line_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _refuse(value, "is not text or a number, as a text file needs")
     text = str(value)
-    if any(unicodedata.category(character) in _NOT_PRINTED for character in text):
+    if any(unicodedata.category(character) in NOT_PRINTED for character in text):
         raise _refuse(value, "holds a line break or control character")
     return text
 

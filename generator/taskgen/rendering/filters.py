@@ -1,12 +1,14 @@
 """Filters of templates: plain functions from a value of the plan to what one consumer wants to read."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
 from taskgen.profile.scalars import format_duration
 from taskgen.rendering.encoding import json_document, json_text, yaml_block
+from taskgen.rendering.literal import yaml_literal
 
 MIB: Final = 2**20
 
@@ -70,6 +72,25 @@ def names(values: Iterable[Any]) -> list[str]:
     return [value.name for value in values]
 
 
+def count_or_percent(value: str) -> int | str:
+    """Return `25%` as it is and `3` as a number: Kubernetes tells the two apart by their type."""
+    return value if value.endswith("%") else int(value)
+
+
+def unexpanded(value: str) -> str:
+    """Return a text that the kubelet reads back as it is: a `$` before `$` or `(` is doubled.
+
+    In `env` and `command` the kubelet takes `$(NAME)` for a variable and `$$` for one `$` (expansion.go of Kubernetes).
+    """
+    return re.sub(r"\$(?=[$(])", "$$", value)
+
+
+def directly_below(paths: Iterable[str], folder: str) -> list[str]:
+    """Return the names of the files that lie in a folder itself, sorted."""
+    found = (path.removeprefix(f"{folder}/") for path in paths if path.startswith(f"{folder}/"))
+    return sorted(name for name in found if "/" not in name)
+
+
 FILTERS: Final[Mapping[str, Any]] = {
     "seconds": seconds,
     "milliseconds": milliseconds,
@@ -81,8 +102,12 @@ FILTERS: Final[Mapping[str, Any]] = {
     "cores": cores,
     "number": number,
     "digest": digest,
+    "count_or_percent": count_or_percent,
+    "unexpanded": unexpanded,
+    "directly_below": directly_below,
     "names": names,
     "yaml_block": yaml_block,
+    "yaml_literal": yaml_literal,
     "json_document": json_document,
     "json_text": json_text,
 }

@@ -1,6 +1,7 @@
 """Plan to artifacts: every file of every target that the profile asks for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -37,11 +38,12 @@ def render(
         TemplateError: a template or target.yaml is wrong, or two files have one path.
     """
     artifacts: dict[str, Artifact] = {}
+    files_of = _embedding(plan, specs, roots)
     for name, spec in sorted(specs.items()):
         options = getattr(plan.profile.targets, name, None)
         if options is None or only not in (None, name):
             continue
-        base = {"profile": plan.profile, "plan": plan, "options": options, "target": name}
+        base = {"profile": plan.profile, "plan": plan, "options": options, "target": name, "files_of": files_of}
         for artifact in (*_files(spec, base, roots), *_copies(spec, trees)):
             if artifact.path in artifacts:
                 raise TemplateError(f"templates/{name}/target.yaml: two files are written to {artifact.path}")
@@ -49,8 +51,31 @@ def render(
     return tuple(artifacts[path] for path in sorted(artifacts))
 
 
+def _embedding(
+    plan: Plan, specs: Mapping[str, TargetSpec], roots: Sequence[Path]
+) -> Callable[[str, str], Mapping[str, str]]:
+    """Return the function by which a template takes in files of another target, so that each text has one source."""
+
+    @cache
+    def files_of(target: str, folder: str) -> Mapping[str, str]:
+        if target not in specs:
+            raise TemplateError(f"there is no target {target} whose files could be taken in")
+        options = getattr(plan.profile.targets, target, None)
+        base = {"profile": plan.profile, "plan": plan, "options": options, "target": target}
+        found = _files(specs[target], base, roots)
+        return {
+            artifact.path.removeprefix(f"{folder}/"): artifact.content.decode()
+            for artifact in found
+            if artifact.path.rpartition("/")[0] == folder
+        }
+
+    return files_of
+
+
 def _files(spec: TargetSpec, base: Mapping[str, Any], roots: Sequence[Path]) -> Iterator[Artifact]:
     where = f"templates/{spec.name}/target.yaml"
+    written: list[str] = []  # for the template that lists the others, which comes last
+    base = {**base, "written": written}
     for entry in spec.files:
         own = f"{spec.name}/{entry.template}"
         template = own if any((root / own).is_file() for root in roots) else entry.template
@@ -58,14 +83,17 @@ def _files(spec: TargetSpec, base: Mapping[str, Any], roots: Sequence[Path]) -> 
             if entry.when and not holds(roots, entry.when, context, where):
                 continue
             tier = context.get("tier")
-            yield Artifact(
-                path=_path(entry, context, where),
+            path = _path(entry, context, where)
+            artifact = Artifact(
+                path=path,
                 content=_finished(render_text(roots, template, context), template, context["plan"]).encode(),
                 target=spec.name,
                 template=template,
                 tier=tier.name if tier is not None else None,
                 mode=0o755 if entry.path.endswith(".sh") else 0o644,
             )
+            written.append(path)
+            yield artifact
 
 
 def _contexts(entry: OutputFile, base: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -76,6 +104,8 @@ def _contexts(entry: OutputFile, base: Mapping[str, Any]) -> Iterator[dict[str, 
         "queue": base["plan"].queues,
         "schedule": base["plan"].schedules,
         "backend": base["plan"].backends,
+        "exporter": base["plan"].exporters,
+        "priority": base["plan"].priorities,
         "cluster": getattr(base["options"], "clusters", None) or ("default",),
         "region": tuple(sorted(base["profile"].regions)),
     }
