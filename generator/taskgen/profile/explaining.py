@@ -9,12 +9,12 @@ from pydantic import BaseModel, ValidationError
 
 from taskgen.errors import Position, Problem
 from taskgen.profile.base import KeyedError
-from taskgen.profile.nodes import Keys, Node, Scalar, child, find
+from taskgen.profile.nodes import Items, Keys, Node, Scalar, child, find
 from taskgen.profile.paths import Parts, join
 from taskgen.profile.phrases import Phrase, phrase_for
 from taskgen.profile.positions import Positions
 from taskgen.profile.shape import ANY, description_at, keys_at, places_of
-from taskgen.profile.wording import listed, nearest, shown, shown_key
+from taskgen.profile.wording import listed, nearest, shown_key
 
 Origin = Callable[[Parts], Parts]
 """Where a path was written, when it was not written where it is, such as a member of a family."""
@@ -44,7 +44,17 @@ class Explainer:
     def problems(self, error: ValidationError) -> tuple[Problem, ...]:
         """Return one problem for each thing that is wrong; the alternatives of a union count as one."""
         failures = [self._located(item) for item in error.errors(include_url=False, include_input=False)]
-        return tuple(self._all(failures, 0))
+        return tuple(self._all([failure for failure in failures if not self._follows_from_others(failure)], 0))
+
+    def _follows_from_others(self, failure: _Failure) -> bool:
+        """Tell whether a failure vanishes with another one: a list without its wrong items, a key that is misspelt."""
+        node = find(self.root, failure.path if failure.kind == "too_short" else failure.path[:-1])
+        if failure.kind == "too_short" and isinstance(node, Items):
+            return len(node.nodes) >= int(failure.context["min_length"])
+        if failure.kind == "missing" and isinstance(node, Keys):
+            known = keys_at(self.model, failure.path[:-1])
+            return any(nearest(key, known) == failure.path[-1] for key in node.entries if key not in known)
+        return False
 
     def _located(self, item: Any) -> _Failure:  # noqa: ANN401  # pydantic's ErrorDetails, its context untyped
         path: list[str | int] = []
@@ -86,11 +96,11 @@ class Explainer:
         meant = [
             tried for tried in alternatives.values() if not any(self._is_of_another_kind(item, path) for item in tried)
         ]
-        strangers = [tried for tried in meant if any(item.kind == "extra_forbidden" for item in tried)]
-        if meant and len(strangers) == len(meant) > 1:
-            yield self._no_alternative(path, meant)
+        known = [tried for tried in meant if not any(item.kind == "extra_forbidden" for item in tried)]
+        if known or len(meant) == 1:
+            yield from self._all(min(known or meant, key=len), level + 1)
         elif meant:
-            yield from self._all(min(meant, key=len), level + 1)
+            yield self._no_alternative(path, meant)
         else:
             yield self._of_no_kind(path, [item for tried in alternatives.values() for item in tried])
 
@@ -134,12 +144,7 @@ class Explainer:
     def _missing(self, path: Parts) -> Problem:
         described = description_at(self.model, path)
         words = f" ({described})" if described else ""
-        parent = find(self.root, path[:-1])
-        known = keys_at(self.model, path[:-1])
-        strangers = [key for key in parent.entries if key not in known] if isinstance(parent, Keys) else []
-        near = nearest(str(path[-1]), strangers)
-        remedy = f"is it {shown(near)}?" if near else "add it"
-        return Problem(self._enclosing(path[:-1]), join(self.origin(path)), f"missing{words}: {remedy}")
+        return Problem(self._enclosing(path[:-1]), join(self.origin(path)), f"missing{words}: add it")
 
     def _enclosing(self, path: Parts) -> Position:
         node = find(self.root, path)

@@ -14,7 +14,7 @@ from taskgen.profile.explaining import Explainer
 from taskgen.profile.extending import Chain, Layer, without_extends
 from taskgen.profile.families import expand, origin
 from taskgen.profile.files import Project, Source, fragments, is_name
-from taskgen.profile.merging import merge, settle
+from taskgen.profile.merging import is_null, merge, settle
 from taskgen.profile.model import Profile
 from taskgen.profile.nodes import Keys, Scalar, child, to_data
 from taskgen.profile.overrides import parse_override
@@ -120,7 +120,7 @@ def settle_keys(tree: Keys) -> Keys:
 def _checked(tree: Keys, source: Source, specs: Mapping[str, TargetSpec]) -> tuple[Profile, Positions]:
     root, members, problems = expand(Keys(Position(source.logical, 1, 1), tree.entries))
     positions = Positions(root)
-    problems += _wrong_name(root, source, positions)
+    problems += (*_wrong_name(root, source, positions), *_empty_targets(root, positions))
     model = profile_model(as_tuple(specs))
     try:
         profile = model.model_validate(to_data(root))
@@ -139,3 +139,13 @@ def _wrong_name(root: Keys, source: Source, positions: Positions) -> list[Proble
         return []
     message = f"must be {shown(source.name)}, as the file is named: rename one of them"
     return [Problem(positions.at("name"), join(("name",)), message)]
+
+
+def _empty_targets(root: Keys, positions: Positions) -> list[Problem]:
+    """Refuse `kubernetes:` without a value: for the models it would mean that the target is not rendered."""
+    targets = child(root, "targets")
+    names = (
+        [name for name, entry in targets.entries.items() if is_null(entry.value)] if isinstance(targets, Keys) else []
+    )
+    message = "nothing is given: write {} to render it with its defaults, or remove the key"
+    return [Problem(positions.at(("targets", name)), join(("targets", name)), message) for name in names]

@@ -46,7 +46,8 @@ def parse_override(text: str, below: Keys) -> Keys:
 
 
 def _split(text: str) -> tuple[Parts, str]:
-    safe = "" if secret_in(text) else f" {text.partition('=')[0]}"
+    before = text.partition("=")[0]
+    safe = "" if secret_in(text) or not before else f" {before}"
     try:
         parts, end = scan(text)
     except ValueError as error:

@@ -73,7 +73,7 @@ class Phrase:
 def _rewritten(node: Scalar, expected: tuple[str, ...]) -> str | None:
     """Return what was probably meant, as it should be written."""
     number = node.value
-    if "text" in expected and not isinstance(number, str):
+    if expected == ("text",) and not isinstance(number, str):
         return "it in quotes"
     if "true or false" in expected:
         return {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(node.text.lower())

@@ -21,6 +21,7 @@ _PLAIN_WORDS: Final = (
         r"unexpected end of stream|while scanning a quoted scalar",
         "the text in quotes is not closed: add the closing quote",
     ),
+    (r"expected the node content", "a value is missing here, or a bracket is not closed: add it"),
     (r"expected alphabetic or numeric character", "text cannot begin with * or &: " + _QUOTE),
     (r"expected <block end>", "the indentation fits nothing above: indent like the lines that belong together"),
     (r"could not find expected ':'", "a key without ':': add it, or indent the line as part of the value above"),

@@ -8,6 +8,9 @@ from typing import Final
 LONGEST_SHOWN: Final = 60
 """Characters of a value that a message repeats: enough to recognise it, short enough for one line."""
 
+_SHORTEST_START: Final = 4
+"""Letters from which on a word may stand for one that it begins, such as `production` for `prod`."""
+
 _SIMPLE_KEY: Final = re.compile(r"[A-Za-z0-9_\-*?/]+")
 
 
@@ -53,8 +56,11 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     import difflib
 
     by_lower = {choice.lower(): choice for choice in choices}
-    # 0.7: a missing or exchanged letter in a word of four still counts, `cpu` for `tmp` does not.
-    found = difflib.get_close_matches(word.lower()[:LONGEST_SHOWN], by_lower, n=1, cutoff=0.7)
+    wanted = word.lower()[:LONGEST_SHOWN]
+    # 0.65: one letter of three may be another one, `uri` for `url`; `cpu` for `tmp` is too far.
+    found = difflib.get_close_matches(wanted, by_lower, n=1, cutoff=0.65)
+    if not found and len(wanted) >= _SHORTEST_START:
+        found = [choice for choice in by_lower if choice.startswith(wanted) or wanted.startswith(choice)][:1]
     return by_lower[found[0]] if found else None
 
 
