@@ -161,4 +161,5 @@ def broker_connections_used(*, celery_tiers: tuple[Any, ...]) -> int | None:
     """Connections that the fleet needs at its largest; None without Celery."""
     if not celery_tiers:
         return None
-    return sum(tier.rolling_replicas * (10 + tier.concurrency) for tier in celery_tiers) + 20
+    workers: int = sum(tier.rolling_replicas * (10 + tier.concurrency) for tier in celery_tiers)
+    return workers + 20

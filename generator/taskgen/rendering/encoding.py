@@ -158,7 +158,7 @@ def ascii_literal(text: str) -> str:
     return f'"{inner}"'
 
 
-_ENV_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+,=?&~\[\]{}-]*")
+_ENV_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
 
 
 def env_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
@@ -213,22 +213,37 @@ def line_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
     return text
 
 
+def compose_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
+    """Return a value as YAML in which Compose finds no variable: every `$` of a text is doubled, keys stay as they are."""
+
+    def literal(entry: Any) -> Any:  # noqa: ANN401  # any nested value
+        if isinstance(entry, str):
+            return str(entry).replace("$", "$$")
+        if isinstance(entry, Mapping):
+            return {key: literal(below) for key, below in entry.items()}
+        return [literal(below) for below in entry] if isinstance(entry, list | tuple) else entry
+
+    return yaml_text(literal(value))
+
+
 _ENCODERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "yaml": yaml_text,
+    "compose": compose_text,
     "json": json_text,
     "python": python_text,
     "env": env_text,
     "docker": docker_text,
     "text": line_text,
 }
+_FORMAT_OF_NAME: Final = {"Dockerfile": "docker", "Dockerfile.dockerignore": "docker", "compose.yaml": "compose"}
 _FORMAT_OF_SUFFIX: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".py": "python", ".env": "env"}
 
 
 def format_of(template: str) -> str:
     """Return the format of a template by its name without `.j2`."""
     name = template.removesuffix(".j2").rpartition("/")[2]
-    if name == "Dockerfile":
-        return "docker"
+    if name in _FORMAT_OF_NAME:
+        return _FORMAT_OF_NAME[name]
     return next((form for suffix, form in _FORMAT_OF_SUFFIX.items() if name.endswith(suffix)), "text")
 
 
@@ -246,5 +261,5 @@ def encoder(form: str) -> Encoder:
     return finalize
 
 
-COMMENT: Final[Mapping[str, str]] = {"yaml": "#", "python": "#", "env": "#", "docker": "#", "text": "#"}
+COMMENT: Final[Mapping[str, str]] = {"yaml": "#", "compose": "#", "python": "#", "env": "#", "docker": "#", "text": "#"}
 """How each format begins a comment; JSON has none."""

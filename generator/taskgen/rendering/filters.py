@@ -6,7 +6,16 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from taskgen.plan.document import plan_document
 from taskgen.profile.scalars import format_duration
+from taskgen.rendering.compose import (
+    compose_required,
+    local_server,
+    output_folder,
+    project_root,
+    secret_variables,
+    service_name,
+)
 from taskgen.rendering.encoding import json_document, json_text, yaml_block
 from taskgen.rendering.literal import yaml_literal
 
@@ -110,5 +119,12 @@ FILTERS: Final[Mapping[str, Any]] = {
     "yaml_literal": yaml_literal,
     "json_document": json_document,
     "json_text": json_text,
+    "plan_document": plan_document,
+    "compose_required": compose_required,
+    "secret_variables": secret_variables,
+    "local_server": local_server,
+    "service_name": service_name,
+    "project_root": project_root,
+    "output_folder": output_folder,
 }
 """By the name that templates use."""

@@ -1,0 +1,88 @@
+"""The way through the house, once: load, plan, rules, render. Commands are prefixes of it."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskgen import __version__
+from taskgen.artifact import Artifact
+from taskgen.errors import UsageError
+from taskgen.output.inputs import file_inputs
+from taskgen.output.lock import Origin
+from taskgen.plan.build import make_plan
+from taskgen.plan.model import Plan
+from taskgen.profile.files import Project
+from taskgen.profile.loading import Loaded, load
+from taskgen.quick import sources
+from taskgen.rules.catalogue import blocks, check
+from taskgen.rules.engine import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A profile that was loaded, planned and checked."""
+
+    loaded: Loaded
+    plan: Plan
+    findings: tuple[Finding, ...]
+
+    @property
+    def blocked(self) -> bool:
+        """Whether an error that is not waived stops render."""
+        return blocks(self.findings)
+
+
+def checked(name: str, *, project: Project, overrides: Sequence[str] = ()) -> Checked:
+    """Load a profile, derive its plan and run the rules.
+
+    Raises:
+        ProfileError: the profile cannot be read or does not fit the schema.
+        UsageError: an override has no meaning.
+    """
+    loaded = load(name, project=project, overrides=overrides)
+    limits = {target: spec.limits.grace for target, spec in loaded.specs.items() if spec.limits.grace is not None}
+    plan = make_plan(loaded.profile, grace_limits=limits)
+    return Checked(loaded, plan, check(plan, position=loaded.positions.at))
+
+
+def rendered(this: Checked, *, project: Project, target: str | None = None) -> tuple[Artifact, ...]:
+    """Render the artifacts of a checked profile.
+
+    Raises:
+        UsageError: the profile does not name the target.
+        TemplateError: a template is wrong.
+    """
+    from taskgen.rendering.render import render  # Jinja is imported only where something is rendered
+
+    if target is not None and getattr(this.plan.profile.targets, target, None) is None:
+        named = [name for name in this.loaded.specs if getattr(this.plan.profile.targets, name, None) is not None]
+        raise UsageError(f"--target {target}: profile {this.plan.profile.name} has the targets {', '.join(named)}")
+    return render(
+        this.plan,
+        this.loaded.specs,
+        roots=project.template_roots(),
+        trees={"library": project.shipped / "library"},
+        only=target,
+    )
+
+
+def folders_of(this: Checked, target: str) -> AbstractSet[str]:
+    """Return the folders at the top of the output that a target speaks for."""
+    spec = this.loaded.specs[target]
+    return {path.split("/", 1)[0] for path in (*(file.path for file in spec.files), *(copy.to for copy in spec.copies))}
+
+
+def origin(this: Checked, *, project: Project) -> Origin:
+    """Return what a tree is rendered from, for its lock."""
+    where = sources(str(project.root), str(project.shipped))
+    inputs = dict(where.tree_inputs())
+    inputs |= file_inputs((name, str(path)) for name, path in this.loaded.inputs.items())
+    return Origin(
+        version=__version__, profile=this.plan.profile.name, overrides=tuple(this.loaded.overrides), inputs=inputs
+    )
+
+
+def output_folder(project: Project, name: str, out: Path | None, default: str) -> Path:
+    """Return `out/<profile>`."""
+    return (out if out is not None else project.root / default) / name
