@@ -18,7 +18,7 @@ What the author of a backend does
    | `queue_stats(queues)` | `QueueStats` of each queue for the exporter; None where the backend cannot tell; `BackendUnavailable` when blind |
 
    Optional: `_asend`, `_alook`, `_acancel` (async twins; the default runs the sync one in a thread), `_wait(id, timeout)`
-   (the default polls `_look`), `_send_many`, `_stop(job, graceful)`, `_close()`, `facts()` for capability conditions,
+   (the default polls `_look`), `_send_many`, `credentials_expire_at()`, `schedules_sent_at(names)`, `_stop(job, graceful)`, `_close()`, `facts()` for capability conditions,
    `address()` (redacted, for errors), `default_address`.
 3. In `_serve`: for each definition in `job.tasks` register a wrapper under its name that
    - builds a `TaskContext`, and runs `run_task(definition, envelope, context)` (sync, any thread) or
@@ -184,6 +184,15 @@ class TaskBackend(ABC):
 
     def _close(self) -> None:  # noqa: B027 - optional hook
         """Free clients and connections."""
+
+    def credentials_expire_at(self) -> float | None:
+        """Unix time at which the credentials end, where they say so; the exporter shows it."""
+        return None
+
+    def schedules_sent_at(self, names: Sequence[str]) -> Mapping[str, float]:
+        """Unix time of the last send of each schedule, as far as the backend knows; the exporter shows it."""
+        del names
+        return {}
 
     def facts(self) -> Mapping[str, object]:
         """What the conditions of the capability table look at: broker, quorum, pool, server."""

@@ -39,6 +39,11 @@ class Family:
         with self.lock:
             self.values[tuple(labels)] = value
 
+    def remove(self, labels: Sequence[str]) -> None:
+        """Forget one sample, if it is there."""
+        with self.lock:
+            self.values.pop(tuple(labels), None)
+
     def drop(self) -> None:
         """Forget all samples: absent is honest where the value is not known."""
         with self.lock:

@@ -18,6 +18,7 @@ from celery.exceptions import TimeoutError as WaitTimeout
 from task_abstraction.backends.celery import probe, worker
 from task_abstraction.backends.celery.application import SUBMITTED, LibraryCelery, make_app
 from task_abstraction.backends.celery.results import to_result
+from task_abstraction.backends.celery.schedules import last_sends
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result
 from task_abstraction.config import BackendConfig, WorkerPlan, redact
@@ -197,6 +198,13 @@ class CeleryBackend(TaskBackend):
                 kind=self.broker_kind,
                 management_url=self.config.connection_params.get("management_url"),
             )
+
+    def schedules_sent_at(self, names: Sequence[str]) -> Mapping[str, float]:
+        """Last send of each schedule, as beat recorded it; nothing while the result store is away."""
+        try:
+            return last_sends(self.app, names)
+        except OUTAGES:
+            return {}
 
     def _serve(self, job: WorkerJob) -> None:
         worker.configure(self.app, job)

@@ -1,10 +1,12 @@
 """The plan's schedules as Celery's beat schedule."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from celery import signals
 from celery.schedules import crontab, schedule
 
 from task_abstraction.config import SchedulePlan, WorkerPlan
@@ -41,6 +43,29 @@ class ZonedCrontab(crontab):
         return bool(super().__eq__(other)) and getattr(other, "zone", None) == self.zone
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _key(name: str) -> str:
+    return f"task-abstraction-schedule-{name}"
+
+
+def record_sends(app: Any) -> None:  # noqa: ANN401 - a Celery application
+    """Store when each schedule was last sent, in the result store: the canary of a beat that died in silence."""
+
+    def sent(headers: Mapping[str, Any] | None = None, **_: object) -> None:
+        name = (headers or {}).get(SCHEDULE_HEADER)
+        if name is not None and hasattr(app.backend, "set"):
+            app.backend.set(_key(str(name)), f"{time.time():.3f}")
+
+    signals.after_task_publish.connect(sent, weak=False)
+
+
+def last_sends(app: Any, names: Sequence[str]) -> Mapping[str, float]:  # noqa: ANN401 - a Celery application
+    """Unix time of the last send of each schedule that was ever sent."""
+    if not hasattr(app.backend, "get"):
+        return {}
+    stored = {name: app.backend.get(_key(name)) for name in names}
+    return {name: float(value) for name, value in stored.items() if value is not None}
 
 
 def _when(name: str, plan: SchedulePlan) -> Any:  # noqa: ANN401 - a Celery schedule
