@@ -66,16 +66,13 @@ def rules(
     from taskgen.rules.catalogue import RULES
 
     form = as_format(output)
+    brief = id is None and form == "text"
     rows = [
         {
             "id": entry.id,
             "severity": "/".join((entry.severity[environment] or "-") for environment in ("dev", "staging", "prod")),
             "statement": entry.statement,
-            **(
-                {}
-                if id is None and form == "text"
-                else {"prevents": entry.why, "reference": entry.reference, "remedy": entry.remedy}
-            ),
+            **({} if brief else {"prevents": entry.why, "reference": entry.reference, "remedy": entry.remedy}),
         }
         for entry in RULES
         if id in (None, entry.id)

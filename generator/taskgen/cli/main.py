@@ -40,7 +40,7 @@ for command in (rendering.render, rendering.check, listing.profiles, listing.tar
     app.command()(command)
 
 
-def run() -> int:
+def run() -> int:  # noqa: PLR0911  # one return for each way to end
     """Run the command of the process's arguments and return its exit code; no error leaves as a traceback."""
     try:
         app(standalone_mode=False)

@@ -14,9 +14,7 @@ ProfileOption = Annotated[
 AllOption = Annotated[bool, typer.Option("--all", help="Every profile of the project.")]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="PATH=VALUE", help="Override one value, such as tiers.high.scale.max=20; repeatable."
-    ),
+    typer.Option("--set", metavar="PATH=VALUE", help="Override one value: tiers.high.scale.max=20; repeatable."),
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Folder of rendered profiles instead of the project's out/.")

@@ -1,9 +1,11 @@
 """`taskgen render` and `taskgen check`."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,10 +24,39 @@ from taskgen.cli.screen import paint, progress, say, tell
 from taskgen.errors import TaskgenError, UsageError
 from taskgen.profile.files import Project
 
+if TYPE_CHECKING:
+    from taskgen.artifact import Artifact
+    from taskgen.output.lock import Origin
+    from taskgen.rules.engine import Finding
+
 EXIT_FINDINGS = 1
 
 
-def render(  # one parameter for each flag
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """The flags of one `render`."""
+
+    target: str | None
+    out: Path | None
+    check: bool
+    overrides: Sequence[str]
+    force: bool
+    stdout: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """The rendered tree of one profile, and where it goes."""
+
+    name: str
+    folder: Path
+    artifacts: "tuple[Artifact, ...]"
+    origin: "Origin"
+    only: AbstractSet[str] | None
+    """folders that one target speaks for"""
+
+
+def render(  # noqa: PLR0917  # one parameter for each flag
     profile: ProfileOption = None,
     every: AllOption = False,
     target: Annotated[str | None, typer.Option("--target", "-t", metavar="TARGET", help="Only this target.")] = None,
@@ -51,12 +82,11 @@ def render(  # one parameter for each flag
     if stdout and (check or force):
         raise UsageError("--stdout writes nothing: leave out --check and --force")
     names = chosen(where, profile, every=every)
+    flags = Flags(target=target, out=out, check=check, overrides=overrides or (), force=force, stdout=stdout)
     failed = False
     for name in progress(names, label="rendering", total=len(names)):
         try:
-            failed |= not _render_one(
-                where, name, target=target, out=out, check=check, overrides=overrides or [], force=force, stdout=stdout
-            )
+            failed |= not _render_one(where, name, flags)
         except TaskgenError as error:
             if len(names) == 1:
                 raise
@@ -66,72 +96,67 @@ def render(  # one parameter for each flag
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _render_one(project: Project, name: str, *, target: str | None, out: Path | None, stdout: bool, **how: Any) -> bool:  # noqa: ANN401  # flags
+def _render_one(project: Project, name: str, flags: Flags) -> bool:
     """Render one profile; say whether it went well."""
     from taskgen import pipeline
 
-    this = pipeline.checked(name, project=project, overrides=how["overrides"])
+    this = pipeline.checked(name, project=project, overrides=flags.overrides)
     said = _tell_findings(this.findings, name)
     if this.blocked:
         return False
-    artifacts = pipeline.rendered(this, project=project, target=target)
-    if stdout:
+    artifacts = pipeline.rendered(this, project=project, target=flags.target)
+    if flags.stdout:
         for artifact in artifacts:
             say(f"---\n# Source: {name}/{artifact.path}\n{artifact.content.decode()}".rstrip("\n"))
         return True
-    folder = pipeline.output_folder(project, name, out, this.plan.profile.output)
-    origin = pipeline.origin(this, project=project)
-    only = pipeline.folders_of(this, target) if target else None
-    if how["check"]:
-        return _compare(folder, artifacts, origin, only, name, said)
-    return _write(folder, artifacts, origin, only, name, said, force=how["force"])
+    tree = Tree(
+        name=name,
+        folder=pipeline.output_folder(project, name, flags.out, this.plan.profile.output),
+        artifacts=artifacts,
+        origin=pipeline.origin(this, project=project),
+        only=pipeline.folders_of(this, flags.target) if flags.target else None,
+    )
+    settled = _compare(tree) if flags.check else _write(tree, force=flags.force)
+    if settled is not None and tree.only is None:
+        from taskgen.fastpath import remember
+
+        remember(str(tree.folder), command="check" if flags.check else "render", said="\n".join([*said, settled]))
+    return settled is not None
 
 
-def _compare(folder: Path, artifacts: Any, origin: Any, only: Any, name: str, said: list[str]) -> bool:  # noqa: ANN401
-    from taskgen.fastpath import remember
+def _compare(tree: Tree) -> str | None:
+    """Print how the tree on disk differs; return what to say when it does not."""
     from taskgen.output.drift import compare
 
-    drift = compare(folder, artifacts, origin=origin, only=only)
+    drift = compare(tree.folder, tree.artifacts, origin=tree.origin, only=tree.only)
     if not drift.clean:
         for line in drift.lines():
-            say(f"{name}/{line}")
-        tell(f"error: {name}: {len(drift.lines())} files differ; run `taskgen render --profile {name}` and commit")
-        return False
-    answer = f"{name}: up to date, {len(artifacts)} files"
-    say(answer)
-    if only is None:
-        remember(str(folder), command="check", said="\n".join([*said, answer]))
-    return True
+            say(f"{tree.name}/{line}")
+        count = len(drift.lines())
+        tell(f"error: {tree.name}: {count} files differ; run `taskgen render --profile {tree.name}` and commit")
+        return None
+    say(answer := f"{tree.name}: up to date, {len(tree.artifacts)} files")
+    return answer
 
 
-def _write(  # the parts of one render
-    folder: Path,
-    artifacts: Any,
-    origin: Any,
-    only: Any,
-    name: str,
-    said: list[str],
-    *,
-    force: bool,  # noqa: ANN401
-) -> bool:
-    from taskgen.fastpath import remember
+def _write(tree: Tree, *, force: bool) -> str:
+    """Write the tree and print what was done; return what to say when nothing changes next time."""
     from taskgen.output.write import write
 
-    written = write(folder, artifacts, origin=origin, force=force, only=only)
+    written = write(tree.folder, tree.artifacts, origin=tree.origin, force=force, only=tree.only)
     drift = written.drift
     changed = len(drift.missing) + len(drift.changed) + len(drift.edited)
-    unchanged = f"{name}: unchanged, {len(artifacts)} files"
-    say(unchanged if drift.clean else f"{name}: wrote {changed} of {len(artifacts)} files, removed {len(drift.stale)}")
+    total = len(tree.artifacts)
+    unchanged = f"{tree.name}: unchanged, {total} files"
+    say(unchanged if drift.clean else f"{tree.name}: wrote {changed} of {total} files, removed {len(drift.stale)}")
     for path in drift.orphaned:
-        tell(f"warning: {name}/{path} left the plan, but was edited by hand: kept, delete it if nobody needs it")
+        tell(f"warning: {tree.name}/{path} left the plan, but was edited by hand: kept, delete it if nobody needs it")
     for path in written.saved:
-        tell(f"warning: {name}/{path} was changed while it was written: your version was kept beside it")
-    if only is None:
-        remember(str(folder), command="render", said="\n".join([*said, unchanged]))
-    return True
+        tell(f"warning: {tree.name}/{path} was changed while it was written: your version was kept beside it")
+    return unchanged
 
 
-def _tell_findings(findings: Any, name: str) -> list[str]:  # noqa: ANN401  # findings of the rules
+def _tell_findings(findings: "Sequence[Finding]", name: str) -> list[str]:
     """Print what must be known to stderr; return the lines. Notes and waived findings are only counted."""
     shown = [finding for finding in findings if finding.waived is None and finding.severity != "note"]
     lines = [_line(finding) for finding in shown]
@@ -139,13 +164,12 @@ def _tell_findings(findings: Any, name: str) -> list[str]:  # noqa: ANN401  # fi
         tell(line)
     errors = sum(finding.severity == "error" for finding in shown)
     if errors:
-        tell(
-            f"error: {name}: {errors} error{'s' if errors > 1 else ''}, nothing was rendered; `taskgen rules ID` explains a rule"
-        )
+        count = f"{errors} error{'s' if errors > 1 else ''}"
+        tell(f"error: {name}: {count}, nothing was rendered; `taskgen rules ID` explains a rule")
     return lines
 
 
-def _line(finding: Any) -> str:  # noqa: ANN401  # a finding of the rules
+def _line(finding: "Finding") -> str:
     return str(finding).replace(f" {finding.severity} ", f" {paint(finding.severity, finding.severity)} ", 1)
 
 
@@ -184,7 +208,7 @@ def check(
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _summary(name: str, findings: Any) -> str:  # noqa: ANN401  # findings of the rules
+def _summary(name: str, findings: "Sequence[Finding]") -> str:
     open_ones = [finding for finding in findings if finding.waived is None]
     counts = [
         f"{number} {kind}{'s' if number != 1 else ''}"

@@ -158,5 +158,6 @@ class TargetSpec(Model):
         return hash((self.name, self.folders))
 
     def template(self, path: str) -> Path | None:
-        """Return the file of a template: the project's own, or the shipped one."""
-        return next((folder / path for folder in self.folders if (folder / path).is_file()), None)
+        """Return the file of a template: in the folder of the target, else shared between targets (`backends/...`)."""
+        places = (*self.folders, *(folder.parent for folder in self.folders))
+        return next((folder / path for folder in places if (folder / path).is_file()), None)

@@ -25,9 +25,10 @@ from taskgen.rendering.encoding import (
 )
 
 HOSTILE = [
-    "a: b\nc: d", "- x", "{{ 7 * 7 }}", "'; import os; '", '"""', "$(touch x)", "`id`", "\\", "# no comment", "no", "1.10",
-    "1e6", "0o17", "null", "~", "", " ", "\t", "\r\n", "\x00", "\x85", "\u2028", "\ufeff", "é", "💣", "*alias", "&anchor",
-    "!!python/object", "%YAML 1.1", "---", "...", "? key", "2026-11-22", "12:30:45", "<<", "=", ".inf", "@x", "a,b", "[a]",
+    "a: b\nc: d", "- x", "{{ 7 * 7 }}", "'; import os; '", '"""', "$(touch x)", "`id`", "\\", "# no comment",
+    "no", "1.10", "1e6", "0o17", "null", "~", "", " ", "\t", "\r\n", "\x00", "\x85", "\u2028", "\ufeff", "é", "💣",
+    "*alias", "&anchor", "!!python/object", "%YAML 1.1", "---", "...", "? key", "2026-11-22", "12:30:45", "<<", "=",
+    ".inf", "@x", "a,b", "[a]",
 ]  # fmt: skip
 # Lone surrogates are no text: no file can hold them.
 texts = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(exclude_categories=["Cs"])))
