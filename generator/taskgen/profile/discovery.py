@@ -20,33 +20,29 @@ FILE: Final = "target.yaml"
 
 
 def discover(project: Project) -> dict[str, TargetSpec]:
-    """Find the targets of a project, by name; a folder of the project's own lies over the shipped one of its name.
+    """Find the targets of a project, by name; a target.yaml of the project's own replaces the shipped one of its name.
 
     Raises:
-        TemplateError: a target.yaml that cannot be read or is wrong, or names a template that does not exist.
+        TemplateError: a target.yaml that cannot be read or is wrong.
     """
-    roots = project.template_roots()
-    names = sorted({file.parent.name for root in roots for file in root.glob(f"*/{FILE}")})
-    return {name: _read(name, tuple(root / name for root in roots if (root / name).is_dir())) for name in names}
+    files: dict[str, Path] = {}
+    for root in project.template_roots():
+        for file in root.glob(f"*/{FILE}"):
+            files.setdefault(file.parent.name, file)
+    return {name: _parse(name, _content(files[name], name)) for name in sorted(files)}
 
 
-def _read(name: str, folders: tuple[Path, ...]) -> TargetSpec:
-    file = next(folder / FILE for folder in folders if (folder / FILE).exists())
+def _content(file: Path, name: str) -> bytes:
     try:
-        content = file.read_bytes()
+        return file.read_bytes()
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise TemplateError(f"templates/{name}/{FILE}: cannot be read ({reason}): check the file") from None
-    spec = _parse(name, folders, content)
-    for template in (item.template for item in spec.files):
-        if spec.template(template) is None:
-            raise TemplateError(f"templates/{name}/{FILE}: no template {template} beside it: add it")
-    return spec
 
 
 # Many profiles are loaded in one process: what their targets share is made once. As many entries as there are targets.
 @lru_cache(maxsize=64)
-def _parse(name: str, folders: tuple[Path, ...], content: bytes) -> TargetSpec:
+def _parse(name: str, content: bytes) -> TargetSpec:
     logical = f"templates/{name}/{FILE}"
     try:
         tree, problems = parse(decode(content, logical), logical)
@@ -55,9 +51,8 @@ def _parse(name: str, folders: tuple[Path, ...], content: bytes) -> TargetSpec:
     if problems or not isinstance(tree, Keys):
         raise TemplateError(str(ProfileError(*problems)) if problems else f"{logical}:1:1 must be a mapping of keys")
     positions = Positions(tree)
-    data = {key: to_data(entry.value) for key, entry in tree.entries.items()}
     try:
-        spec = TargetSpec.model_validate({**data, "folders": folders})
+        spec = TargetSpec.model_validate(to_data(tree))
     except ValidationError as error:
         raise TemplateError(str(ProfileError(*Explainer(TargetSpec, tree, positions).problems(error)))) from None
     if spec.name != name:

@@ -22,12 +22,12 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ),
         ("a URL with credentials", rf"(?i)\bhttps?://(?!{_PLACEHOLDER}@)[^\s/@:?#]+@"),
         ("a URL with credentials", r"[\w.\-]+:[^\s:@/]+@(?:tcp|unix)\("),
+        ("a command line with credentials", rf"(?i)(?:^|\s)--?(?:[a-z]+-)*(?:{_SENSITIVE})=(?!{_PLACEHOLDER})[^\s]+"),
         (
             "a URL with credentials",
             rf"(?i)(?:[?&;](?:[a-z]+[_-])?(?:{_SENSITIVE}|sig)|\b(?:password|pwd))=(?!{_PLACEHOLDER})[^&;\s\"']+",
         ),
-        ("a command line with credentials", rf"(?i)(?:^|\s)--?(?:[a-z]+-)*(?:{_SENSITIVE})=(?!{_PLACEHOLDER})[^\s]+"),
-        ("a signed token (JWT)", r"\bey[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}"),
+        ("a signed token (JWT)", r"\bey[JA][A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}"),
         ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
         ("a GitHub token", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
         ("a GitLab token", r"\bglpat-[A-Za-z0-9_\-]{16,}"),
@@ -39,13 +39,14 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 )
 # Every pattern holds one of these: most values are looked at once and left.
 _HINTS: Final = re.compile(
-    r"-----BEGIN|://|@tcp\(|@unix\(|=|ey[A-Za-z0-9]|AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox|AIza|k_live_|slack\.com/"
+    r"-----BEGIN|://|@tcp\(|@unix\(|=|ey[JA]|AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox|AIza|k_live_|slack\.com/"
 )
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _NAMED: Final = frozenset(
     {"password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "credential", "credentials"}
 )
+_NAMED_ENDINGS: Final = ("password", "passwd", "passphrase", "secretkey", "accesskey", "privatekey")
 _NAMED_KEYS: Final = frozenset(
     {"api", "access", "private", "secret", "account", "encryption", "signing", "master", "auth"}
 )
@@ -128,13 +129,15 @@ def sensitive_word(name: str, *, anywhere: bool = True) -> str | None:
         name: a key, or the name of an environment variable.
         anywhere: look at all words (`DB_PASSWORD_PROD`), not only at the last ones (`broker_password`).
     """
-    words = [word.lower() for word in _WORDS.findall(name)]
+    words: list[str] = [word.lower() for word in _WORDS.findall(name)]
     if not words or words[-1] in _HARMLESS_ENDINGS:
         return None
     pairs = list(zip(["", *words], words, strict=False))
     for before, word in pairs if anywhere else pairs[-1:]:
         if word in _NAMED and (anywhere or word != "secret" or before in _SECRET_OWNERS):
             return word
+        if word.endswith(_NAMED_ENDINGS):  # PGPASSWORD
+            return next(ending for ending in _NAMED_ENDINGS if word.endswith(ending))
         if word == "key" and before in _NAMED_KEYS:
             return f"{before} key"
     return None

@@ -1,10 +1,9 @@
 """What a `target.yaml` states about a target: options, limits, files, verifiers."""
 
 import re
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from taskgen.profile.base import Boolean, Free, KeyedError, Matching, Model, Name, RelativePath, Text
 from taskgen.profile.scalars import Duration, Size
@@ -144,20 +143,6 @@ class TargetSpec(Model):
     """trees that it copies"""
     verifiers: Annotated[dict[Name, Text], BeforeValidator(_globs)] = {}
     """verifier -> glob of the files that it checks; a list of names stands for all files"""
-    folders: tuple[Path, ...] = ()
-    """folders of templates, the project's own first; set by discovery"""
-
-    @field_validator("folders", mode="before")
-    @classmethod
-    def _set_by_discovery(cls, value: object) -> object:
-        if isinstance(value, tuple) and all(isinstance(item, Path) for item in value):
-            return value
-        raise ValueError("set by discovery: remove it")
 
     def __hash__(self) -> int:
-        return hash((self.name, self.folders))
-
-    def template(self, path: str) -> Path | None:
-        """Return the file of a template: in the folder of the target, else shared between targets (`backends/...`)."""
-        places = (*self.folders, *(folder.parent for folder in self.folders))
-        return next((folder / path for folder in places if (folder / path).is_file()), None)
+        return hash(self.name)  # the defaults of options may be lists
