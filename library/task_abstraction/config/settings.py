@@ -79,6 +79,7 @@ SETTINGS: Mapping[str, Setting] = {
     "health_timeout_s": Setting(("TASK_BACKEND_HEALTH_TIMEOUT",), 10.0, positive_seconds),
     "grace_s": Setting(("TASK_SHUTDOWN_GRACE_SECONDS",), None, positive_seconds),
     "health_port": Setting(("TASK_HEALTH_PORT",), 8081, port_number),
+    "sdk_metrics_port": Setting(("TASK_SDK_METRICS_PORT",), None, port_number),
     "heartbeat_file": Setting(("TASK_HEARTBEAT_FILE",), None),
     "unsupported": Setting(("TASK_UNSUPPORTED",), "error"),
 }
