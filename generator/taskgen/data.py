@@ -9,6 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
+_LEFTOVERS = frozenset(
+    {"__pycache__", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".DS_Store"}
+)
+_LEFTOVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp", ".swo")
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -26,3 +30,12 @@ def data_root() -> "Path":
     from pathlib import Path
 
     return Path(data_path())
+
+
+def leftover(name: str) -> bool:
+    """Whether a file or folder of that name is what a tool or an editor left behind.
+
+    Rendering does not copy it and the lock does not count it: one function for both, so that the fast answer never
+    overlooks what a render would take.
+    """
+    return name in _LEFTOVERS or name.endswith(_LEFTOVER_ENDINGS)

@@ -11,6 +11,8 @@ try:
 except ImportError:  # an interpreter without the extension module
     from hashlib import blake2b
 
+from taskgen.data import leftover
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,10 +21,6 @@ DIGEST_BYTES = 32
 """256 bits, as sha256 has; blake2b is the faster of the two in software."""
 ABSENT = "absent"
 EMPTY = "empty"
-_IGNORED_NAMES = frozenset(
-    {"__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".DS_Store"}
-)
-_IGNORED_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp", ".swo")
 
 
 class Sources:
@@ -93,16 +91,11 @@ def read_all(descriptor: int, size: int) -> bytes:
     return b"".join(chunks)
 
 
-def ignored(name: str) -> bool:
-    """Whether a file or folder of that name never takes part: caches of tools, editors' leftovers."""
-    return name in _IGNORED_NAMES or name.endswith(_IGNORED_ENDINGS)
-
-
 def tree_files(folder: str) -> "list[tuple[str, str]]":
     """All files that take part in a tree, as (posix path inside it, path on disk), in order.
 
-    Rendering walks templates and library with this function too, so that both agree on what takes part. Symbolic
-    links are followed, also to folders; a link to a folder that holds it is skipped.
+    What tools leave behind does not. Symbolic links are followed, also to folders; a link to a folder that holds it is
+    skipped.
 
     Raises:
         OSError: a folder cannot be listed.
@@ -116,7 +109,7 @@ def tree_files(folder: str) -> "list[tuple[str, str]]":
 def _walk(folder: str, prefix: str, above: "tuple[str, ...]", found: "list[tuple[str, str]]") -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if ignored(entry.name):
+            if leftover(entry.name):
                 continue
             name = prefix + entry.name
             if not entry.is_dir():
@@ -155,6 +148,9 @@ def tree_inputs(name: str, folder: str) -> "dict[str, str]":
 
 def file_inputs(files: "Iterable[tuple[str, str]]") -> "dict[str, str]":
     """Digests of profile files, given as (logical name, path).
+
+    Take digests before the files are loaded, never after: an edit in between then makes the lock outdated, which the
+    next run notices, instead of vouching for a content that was never rendered.
 
     A file that is missing is recorded as such: name there what the loader looked for in vain, so that its appearance
     is a change.

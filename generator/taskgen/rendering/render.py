@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from taskgen.artifact import Artifact
+from taskgen.data import leftover
 from taskgen.errors import TemplateError
 from taskgen.plan.model import Plan
 from taskgen.profile.targets import OutputFile, TargetSpec
 from taskgen.rendering.encoding import COMMENT, format_of
 from taskgen.rendering.environment import holds, render_text
 
-IGNORED: Final = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".venv", "dist", "build"})
-"""Folders that never belong to a copied tree."""
+IGNORED: Final = frozenset({"dist", "build"})
+"""Folders that never belong to a copied tree, besides what tools leave behind anywhere."""
 
 
 def render(
@@ -139,8 +140,8 @@ def _copies(spec: TargetSpec, trees: Mapping[str, Path]) -> Iterator[Artifact]:
         root = trees[copy.from_]
         for path in sorted(root.rglob("*")):
             parts = path.relative_to(root).parts
-            hidden = any(part in IGNORED or part.endswith(".egg-info") for part in parts)
-            if path.is_file() and not hidden and path.suffix not in {".pyc", ".pyo"}:
+            hidden = any(part in IGNORED or leftover(part) for part in parts)
+            if path.is_file() and not hidden:
                 relative = path.relative_to(root).as_posix()
                 yield Artifact(
                     path=f"{copy.to}/{relative}",

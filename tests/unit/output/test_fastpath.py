@@ -211,7 +211,7 @@ def test_a_change_of_the_code_is_noticed(tmp_path):
     code = "from taskgen.fastpath import stamp; print(stamp(b''))"
     package = Path(taskgen.__file__).parent
     (tmp_path / "taskgen" / "output").mkdir(parents=True)
-    for path in ["__init__.py", "fastpath.py", "output/__init__.py", "output/inputs.py", "output/layout.py"]:
+    for path in ["__init__.py", "fastpath.py", "data.py", "output/__init__.py", "output/inputs.py", "output/layout.py"]:
         (tmp_path / "taskgen" / path).write_bytes((package / path).read_bytes())
     (tmp_path / "taskgen" / "plan.py").write_text("replicas = 1\n")
 
@@ -240,6 +240,7 @@ def test_nothing_heavy_is_imported():
     assert done.stdout.split() == [
         "_blake2",
         "taskgen",
+        "taskgen.data",
         "taskgen.fastpath",
         "taskgen.output",
         "taskgen.output.inputs",

@@ -1,5 +1,7 @@
 """Somebody works in the tree while it is written: what changed meanwhile is moved to the new tree, never removed."""
 
+from dataclasses import replace
+
 import pytest
 
 from taskgen.output.drift import survey
@@ -128,3 +130,14 @@ def test_a_copied_work_folder_loses_nothing(folder, tmp_path):
 
     assert (folder / "whose").read_text() == "?"
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
+
+
+def test_a_name_that_is_taken_on_this_file_system(folder):
+    """Where case does not count, an artifact may meet a foreign file only when it is written: then nothing is."""
+    place = Place.of(folder)
+    found = survey(place, NEW, origin=ORIGIN)
+    found = replace(found, carried=found.carried | {"a/rendered"})  # as if the disk called it by this name too
+    place.work.mkdir()
+
+    with pytest.raises(OutputError, match="another file there has the same name for this file system"):
+        build(found, {each.path: each for each in NEW})
