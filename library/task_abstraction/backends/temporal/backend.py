@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import ActivityFailureError, Client, WorkflowFailureError, WorkflowHandle
@@ -22,6 +22,7 @@ from task_abstraction.models import QueueStats, TaskResult
 from task_abstraction.runtime.signals import on_stop_signal
 from task_abstraction.worker_job import WorkerJob
 
+T = TypeVar("T")
 SETTINGS_MODULE = "temporal_settings"
 
 
@@ -67,7 +68,7 @@ class TemporalBackend(TaskBackend):
 
         return self._connection.run(start_all(), float("inf"))
 
-    async def _with_handle(self, task_id: str, use: Callable[[Handle], Awaitable[Any]]) -> Any:  # noqa: ANN401
+    async def _with_handle(self, task_id: str, use: Callable[[Handle], Awaitable[T]]) -> T:
         """Use the execution of an id, whatever its kind.
 
         Raises:
@@ -158,8 +159,11 @@ class TemporalBackend(TaskBackend):
         return self._connection.run(ask())
 
     def _serve(self, job: WorkerJob) -> None:
-        with on_stop_signal(self.stop):
-            asyncio.run(worker.serve(self.config, job, self._set_wake))
+        try:
+            with on_stop_signal(self.stop):
+                asyncio.run(worker.serve(self.config, job, self._set_wake))
+        finally:
+            self._wake = None
 
     def _set_wake(self, wake: Callable[[], None]) -> None:
         self._wake = wake

@@ -8,7 +8,7 @@ from task_abstraction.base import Submission
 from task_abstraction.policy import TaskPolicy
 
 UNLIMITED_S = 24 * 3600.0
-"""Limit of an attempt where the policy has none: Temporal needs one, and the heartbeat notices a dead worker earlier."""
+"""Limit of an attempt where the policy has none: Temporal needs one; the heartbeat notices a dead worker earlier."""
 HEARTBEAT_FROM_S = 60.0
 """Tasks with a longer limit beat (temporal.md 10); a shorter one is over before a beat would tell anything."""
 HEARTBEAT_LONGEST_S = 30.0

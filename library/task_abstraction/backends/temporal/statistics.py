@@ -14,7 +14,7 @@ from task_abstraction.models import QueueStats
 
 CALL_TIMEOUT = timedelta(seconds=10)
 POLLER_FRESH_S = 75.0
-"""A poll waits up to 60 s at the server, and pollers stay listed for 5 minutes: an older one has gone (60 s and margin)."""
+"""A poll waits up to 60 s at the server, and pollers stay listed for 5 minutes: one that is older has gone."""
 ACTIVITIES, WORKFLOWS = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
 
 
