@@ -1,0 +1,27 @@
+"""Running taskgen as its users do: a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def taskgen(
+    *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, check: bool = False, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run `taskgen` and return its output; variables of `env` are added to the environment."""
+    done = subprocess.run(
+        [sys.executable, "-m", "taskgen", *arguments],
+        cwd=cwd,
+        env={**os.environ, "NO_COLOR": "1", **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+    if check and done.returncode:
+        raise AssertionError(f"taskgen {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done
