@@ -6,6 +6,7 @@ Standard library only: `scripts/setup_consumers.py` reads this table before anyt
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,6 +54,14 @@ def _hatchet_absent() -> str | None:
         return f"HATCHET_CLIENT_TOKEN is not set and {missing}"
     postgres = program("initdb") or next(Path("/usr").glob(_POSTGRES_PROGRAMS), None)
     return None if postgres else "HATCHET_CLIENT_TOKEN is not set and PostgreSQL, which a local engine needs, not found"
+
+
+def _namespaces_absent() -> str | None:
+    unshare = program("unshare")
+    if unshare is None:
+        return "unshare not found"
+    tried = subprocess.run([unshare, "--user", "--map-root-user", "--mount", "true"], check=False, capture_output=True)
+    return None if tried.returncode == 0 else "the kernel or the container does not allow a user namespace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +156,12 @@ CONSUMERS: tuple[Consumer, ...] = (
             "HATCHET_CLIENT_TLS_STRATEGY, or put the programs of an engine on the PATH beside PostgreSQL"
         ),
         required_in_ci=False,  # no package registry carries the engine
+    ),
+    Consumer(
+        name="namespaces",
+        checks="writing to disks that are full, read-only or mounted in the way",
+        absent=_namespaces_absent,
+        remedy="a kernel or container that may make user namespaces (the Docker tests need the same right)",
     ),
     Consumer(
         name="compose",

@@ -1,7 +1,6 @@
 """What the disk may do: be full, read-only, mounted in the way; on real file systems in a namespace of their own."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,8 @@ import pytest
 
 from taskgen.output.stage import carry
 from taskgen.output.tree import scan
+from tests.support.consumers import program
+from tests.support.need import need
 
 ROOT = Path(__file__).parents[3]
 START = """
@@ -42,11 +43,8 @@ write(folder, small, origin=ORIGIN)
 @pytest.fixture
 def alone(tmp_path):
     """Runs Python as root of a namespace, where it may mount what it likes; returns what it prints."""
-    command = [shutil.which("unshare") or "unshare", "--user", "--map-root-user", "--mount"]
-    try:
-        subprocess.run([*command, "true"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("not run: unshare cannot make a user namespace here (util-linux; allowed by the kernel's settings)")
+    need("namespaces")
+    command = [program("unshare"), "--user", "--map-root-user", "--mount"]
 
     def run(code: str) -> str:
         program = [*command, sys.executable, "-c", START + code, os.fspath(tmp_path)]
