@@ -89,8 +89,13 @@ def _beat(metrics: WorkerMetrics, lag: float) -> None:
 
 
 def warn_unserved(backend: "TaskBackend", queues: Sequence[str]) -> list[str]:
-    """Log an error for each registered task whose queue neither this worker nor any rendered tier serves."""
+    """Log an error for each registered task whose queue neither this worker nor any rendered tier serves.
+
+    Without rendered tiers nobody knows who else serves: then nothing is said.
+    """
     unserved: list[str] = []
+    if not backend.plan.tiers:
+        return unserved
     for name in backend.definitions():
         queue = backend.queue_for(name)
         if queue not in queues and not backend.plan.tiers_of_queue(queue):

@@ -10,7 +10,7 @@ NOT_RUN = "not run: "
 
 
 def need(*names: str) -> None:
-    """Skip the test when a server or consumer is absent; in CI that is a failure, except for those that may be absent."""
+    """Skip the test when a server or consumer is absent; in CI that is a failure, except for those that may be."""
     for name in names:
         wanted = consumer(name)
         reason = wanted.absent()

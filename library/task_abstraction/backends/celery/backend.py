@@ -12,6 +12,7 @@ import kombu.exceptions
 import kombu.pools
 import redis.exceptions
 from celery.app.task import Context
+from celery.backends.redis import RedisBackend
 from celery.exceptions import BackendError
 from celery.exceptions import TimeoutError as WaitTimeout
 
@@ -138,14 +139,15 @@ class CeleryBackend(TaskBackend):
         request = Context(task=submission.name, id=submission.task_id)
         backend: Any = self.app.backend
         with self._reaching(self._result_address()):
-            if not hasattr(backend, "_set_with_state"):
+            if not isinstance(backend, RedisBackend):
                 backend.store_result(submission.task_id, None, SUBMITTED, request=request)
                 return
-            # What store_result does, without its read: the id is new, so there is no success to protect.
+            # What store_result does, in one command instead of four: the id is new, so there is no success to
+            # protect, and nobody waits for this state.
             meta = backend._get_result_meta(None, SUBMITTED, None, request)  # noqa: SLF001
-            meta["task_id"] = submission.task_id
             key = backend.get_key_for_task(submission.task_id)
-            backend._set_with_state(key, backend.encode(meta), SUBMITTED)  # noqa: SLF001
+            record = backend.encode({**meta, "task_id": submission.task_id})
+            backend.client.set(key, record, ex=backend.expires or None)
 
     def _unmark(self, task_id: str) -> None:
         try:
