@@ -4,12 +4,24 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from taskgen.plan import buckets, probes, recovery, redelivery, replicas, routing, scaling, shutdown, sizing, steps
+from taskgen.plan import (
+    buckets,
+    probes,
+    recovery,
+    redelivery,
+    replicas,
+    routing,
+    scaling,
+    shutdown,
+    sizing,
+    steps,
+    temporal,
+)
 from taskgen.plan.celery import celery_settings
 from taskgen.plan.collapse import collapsed
 from taskgen.plan.derivation import Derivation, Fact, Trail, collect, derive
 from taskgen.plan.egress import egress
-from taskgen.plan.environment import HEALTH_PORT, SDK_METRICS_PORT, worker_command, worker_env
+from taskgen.plan.environment import HEALTH_PORT, SDK_METRICS_PORT, SETTINGS_FOLDER, worker_command, worker_env
 from taskgen.plan.facts import profile_facts, tier_facts
 from taskgen.plan.model import Plan, QueuePlan, TaskPlan, TierPlan
 from taskgen.plan.pod import pod_plan
@@ -19,7 +31,7 @@ from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
 from taskgen.profile.workload import TaskPolicy
 
-_MODULES: Final = (sizing, replicas, shutdown, redelivery, scaling, steps, buckets, probes)
+_MODULES: Final = (sizing, replicas, shutdown, redelivery, scaling, steps, buckets, probes, temporal)
 _ALL: Final = collect(*_MODULES)
 PROFILE_DERIVATIONS: Final[Mapping[str, Derivation]] = {
     name: entry for name, entry in _ALL.items() if "celery_tiers" in entry.needs
@@ -63,6 +75,7 @@ def make_plan(profile: Profile, *, grace_limits: Mapping[str, timedelta] | None 
         exporters=exporters(profile, tiers),
         beat=beat(profile, scheduled),
         pod=pod_plan(profile, None, tiers[0].backend),
+        settings_folder=SETTINGS_FOLDER,
         celery=celery_settings(profile, values, tiers),
         grace_limits={
             name: limit

@@ -131,6 +131,8 @@ class ProcessPlan:
     mounts: tuple[SecretMount, ...]
     port: int | None
     """where it serves metrics and health, if it does"""
+    cpu: int
+    """request, in thousandths of a core"""
     memory: int
     """request and limit, in bytes"""
     egress: tuple[str, ...]
@@ -164,6 +166,8 @@ class Plan:
     """where Celery has schedules"""
     pod: "PodPlan"
     """of exporters and beat"""
+    settings_folder: str
+    """where every process finds the rendered settings"""
     celery: Mapping[str, Any] | None
     """settings of celeryconfig.py, without addresses"""
     grace_limits: Mapping[str, timedelta]
@@ -192,6 +196,10 @@ class Plan:
     def backends(self) -> tuple[str, ...]:
         """The backends that have a tier, in the order of the schema."""
         return tuple(name for name in self.profile.backends.names() if any(tier.backend == name for tier in self.tiers))
+
+    def exporter_of(self, backend: str) -> ProcessPlan:
+        """Return the exporter that reads a backend."""
+        return next(exporter for exporter in self.exporters if backend in exporter.backends)
 
     def tiers_of(self, backend: str) -> tuple[TierPlan, ...]:
         """Return the tiers of one backend."""

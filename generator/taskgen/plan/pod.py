@@ -57,6 +57,8 @@ class PodPlan:
     """A pod with the settings of profile and tier merged by name; the tier wins, a null removes."""
 
     image: str
+    version: str | None
+    """tag of the image, where a label can hold it"""
     pull_secret: str | None
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
@@ -130,6 +132,7 @@ def pod_plan(profile: Profile, tier: Tier | None, backend: str) -> PodPlan:
     beside = _kept(profile.pod, own, "sidecars") if tier else {}
     return PodPlan(
         image=image_reference(image),
+        version=label_value(image.tag),
         pull_secret=image.pull_secret,
         labels=_kept(profile.pod, own, "labels"),
         annotations=_kept(profile.pod, own, "annotations"),

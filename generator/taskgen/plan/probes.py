@@ -11,8 +11,9 @@ STARTUP_LEAST: Final = timedelta(minutes=2)
 """Slow imports on a busy node (kubernetes.md 5: 5 s x 24)."""
 STARTUP_FACTOR: Final = 3
 """A start may take so many times what was measured before the worker counts as broken; own advice."""
-SECOND: Final = timedelta(seconds=1)
 MINUTE: Final = timedelta(minutes=1)
+STARTUP_PERIOD: Final = timedelta(seconds=5)
+PROBE_PERIOD: Final = timedelta(seconds=10)
 IMAGE_PULL: Final = timedelta(minutes=5)
 """Time for a node to be added and an image to be pulled; own advice."""
 PROGRESS_LEAST: Final = timedelta(minutes=10)
@@ -29,7 +30,7 @@ LOGS: Final = 64 * MIB
 )
 def startup_budget(*, pod_start: timedelta) -> timedelta:
     """Time that a worker gets from the start of its container until it is ready for the first time."""
-    return math.ceil(max(STARTUP_LEAST, STARTUP_FACTOR * pod_start) / (5 * SECOND)) * 5 * SECOND
+    return math.ceil(max(STARTUP_LEAST, STARTUP_FACTOR * pod_start) / STARTUP_PERIOD) * STARTUP_PERIOD
 
 
 @derivation(
@@ -67,3 +68,21 @@ def ephemeral_storage() -> int:
 def temporary_storage(*, ephemeral_storage: int) -> int:
     """Size of the folder for temporary files, in bytes."""
     return max(ephemeral_storage - LOGS, ephemeral_storage // 2)
+
+
+@derivation(formula="startup_budget / 5s", source="kubernetes.md 5: the startup probe asks every 5 s")
+def startup_failures(*, startup_budget: timedelta) -> int:
+    """Failures of the startup probe after which the container is restarted."""
+    return startup_budget // STARTUP_PERIOD
+
+
+@derivation(formula="liveness_budget / 10s", source="Kubernetes' own default: probes ask every 10 s")
+def liveness_failures(*, liveness_budget: timedelta) -> int:
+    """Failures of the liveness probe after which the container is restarted."""
+    return liveness_budget // PROBE_PERIOD
+
+
+@derivation(formula="grace, rounded up to seconds", source="Kubernetes counts whole seconds")
+def grace_seconds(*, grace: timedelta) -> int:
+    """Time from SIGTERM to the kill in whole seconds."""
+    return math.ceil(grace.total_seconds())

@@ -20,6 +20,8 @@ SCHEDULERS: Final = {
     "database": "django_celery_beat.schedulers:DatabaseScheduler",
 }
 """What `backends.celery.scheduler` stands for; any other value is the class itself."""
+CPU: Final = 50
+"""Thousandths of a core: both processes wait most of the time (kubernetes.md 6)."""
 LEAST_MEMORY: Final = 128 * MIB
 """A small Python process with room for a burst; beat took 192Mi in the reviewed example (kubernetes.md 6)."""
 
@@ -114,6 +116,7 @@ def _process(  # noqa: PLR0913  # the parts of one process
         env=tuple(variables[key] for key in sorted(variables)),
         mounts=tuple(mounts[key] for key in sorted(mounts)),
         port=port,
+        cpu=CPU,
         memory=max(LEAST_MEMORY, math.ceil(need / MEMORY_STEP) * MEMORY_STEP),
         egress=tuple(
             name for backend in backends for name in (("broker", "results") if backend == "celery" else (backend,))

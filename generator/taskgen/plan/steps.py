@@ -14,6 +14,9 @@ DOWN_PERIOD: Final = timedelta(seconds=60)
 DOWN_PERCENT: Final = 50
 """Halving every minute (autoscaling.md 1)."""
 
+POLLING: Final = timedelta(seconds=10)
+POLLING_HATCHET: Final = timedelta(seconds=15)
+
 Policy = tuple[str, int, timedelta]
 """Type as Kubernetes names it (Percent, Pods), value, and period."""
 
@@ -52,3 +55,9 @@ def scale_down_policies(*, down_step: ScaleStep, scale_down_slowly: bool) -> tup
     """Largest shrinking for each period; the larger one counts."""
     default = ("Pods", 1, DOWN_PERIOD) if scale_down_slowly else ("Percent", DOWN_PERCENT, DOWN_PERIOD)
     return _policies(down_step, (default,), DOWN_PERIOD)
+
+
+@derivation(formula="hatchet 15s, else 10s", source="autoscaling.md 4.6: the engine's limit of requests; 4.1")
+def polling_interval(*, backend: str) -> timedelta:
+    """Time between two looks of KEDA at the exporter."""
+    return POLLING_HATCHET if backend == "hatchet" else POLLING

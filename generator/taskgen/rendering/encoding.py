@@ -73,25 +73,33 @@ def yaml_text(value: Any) -> str:  # noqa: ANN401, PLR0911  # any value of a pla
 
 
 def yaml_block(value: Any, indent: int = 0) -> Markup:  # noqa: ANN401  # any value of a plan
-    """Return a mapping or list in block style, each line indented, where the template does not know the shape."""
+    """Return a mapping or list in block style, each line indented, where the template does not know the shape.
+
+    Lists are indented below their key, and lists of scalars stay on one line, as templates write them.
+    """
     margin = " " * indent
 
     def lines(entry: Any) -> list[str]:  # noqa: ANN401  # any nested value
         if isinstance(entry, Mapping) and entry:
             found = []
             for key, below in entry.items():
-                nested = lines(below)
-                if isinstance(below, Mapping | list | tuple) and below:
-                    found.append(f"{yaml_text(str(key))}:")
-                    found += [("" if isinstance(below, list | tuple) else "  ") + line for line in nested]
+                if _is_nested(below):
+                    found += [f"{yaml_text(str(key))}:", *("  " + line for line in lines(below))]
                 else:
-                    found.append(f"{yaml_text(str(key))}: {nested[0]}")
+                    found.append(f"{yaml_text(str(key))}: {yaml_text(below)}")
             return found
-        if isinstance(entry, list | tuple) and entry:
+        if isinstance(entry, list | tuple) and _is_nested(entry):
             return [("- " if first else "  ") + line for below in entry for first, line in _first(lines(below))]
         return [yaml_text(entry)]
 
     return Markup(f"\n{margin}".join(lines(value)))  # noqa: S704  # every leaf went through yaml_text
+
+
+def _is_nested(value: object) -> bool:
+    """Whether a value takes several lines: a mapping that is not empty, or a list of more than scalars."""
+    if isinstance(value, Mapping):
+        return bool(value)
+    return isinstance(value, list | tuple) and any(isinstance(entry, Mapping | list | tuple) for entry in value)
 
 
 def _first(lines: list[str]) -> list[tuple[bool, str]]:
@@ -236,7 +244,7 @@ _ENCODERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "text": line_text,
 }
 _FORMAT_OF_NAME: Final = {"Dockerfile": "docker", "Dockerfile.dockerignore": "docker", "compose.yaml": "compose"}
-_FORMAT_OF_SUFFIX: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".py": "python", ".env": "env"}
+_FORMAT_OF_SUFFIX: Final = {".compose.yaml": "compose", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".py": "python", ".env": "env"}
 
 
 def format_of(template: str) -> str:

@@ -10,8 +10,8 @@ from jinja2 import TemplateError as JinjaError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from taskgen.errors import TemplateError
+from taskgen.rendering import compose, filters, kubernetes
 from taskgen.rendering.encoding import encoder, format_of
-from taskgen.rendering.filters import FILTERS
 
 _KEPT_FILTERS: Final = frozenset(
     [
@@ -36,9 +36,8 @@ def environment(roots: tuple[Path, ...], form: str) -> ImmutableSandboxedEnviron
         keep_trailing_newline=True,
         extensions=["jinja2.ext.do"],
     )
-    created.filters = {name: function for name, function in created.filters.items() if name in _KEPT_FILTERS} | dict(
-        FILTERS
-    )
+    kept = {name: function for name, function in created.filters.items() if name in _KEPT_FILTERS}
+    created.filters = {**kept, **filters.FILTERS, **compose.FILTERS, **kubernetes.FILTERS}
     created.globals = {"range": range, "dict": dict}
     return created
 
