@@ -32,7 +32,7 @@ LIBRARY_LAYERS = [
     {"codec", "context", "registry", "tasks"},
     {"policy"},
     {"runtime"},
-    {"worker_job"},
+    {"catalogue", "worker_job"},
     {"base", "serving", "workflows"},
     {"backends", "integrations"},
     {"factory"},

@@ -1,9 +1,9 @@
 """Submit, results, cancel and workers over Celery."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -86,7 +86,7 @@ class CeleryBackend(TaskBackend):
         quorum = self._app is not None and self._app.conf.task_default_queue_type == "quorum"
         return {"broker": self.broker_kind, "pool": pool, "quorum": quorum}
 
-    @contextmanager
+    @contextlib.contextmanager
     def _reaching(self, address: str | None = None) -> Iterator[None]:
         try:
             yield
@@ -172,15 +172,22 @@ class CeleryBackend(TaskBackend):
         if known.is_finished:
             return known
         seconds = None if timeout == float("inf") else timeout
+        waiting = self.app.AsyncResult(task_id)
         try:
             with self._reaching(self._result_address()):
                 # Redis announces results; the interval is for result backends that have to be asked.
-                self.app.AsyncResult(task_id).get(
-                    timeout=seconds, propagate=False, interval=0.05, disable_sync_subtasks=False
-                )
+                waiting.get(timeout=seconds, propagate=False, interval=0.05, disable_sync_subtasks=False)
         except WaitTimeout:
             raise ResultTimeout(task_id, timeout) from None
+        finally:
+            self._stop_listening(waiting)
         return self._look(task_id)
+
+    def _stop_listening(self, waiting: Any) -> None:  # noqa: ANN401 - Celery's AsyncResult
+        with contextlib.suppress(*OUTAGES):
+            waiting.backend.remove_pending_result(waiting)
+        # Its finaliser would do the same once more, at any time and without anybody to hear of an outage.
+        waiting.backend = None
 
     def _cancel(self, task_id: str) -> None:
         if self._look(task_id).is_finished:
