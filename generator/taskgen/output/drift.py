@@ -15,6 +15,8 @@ from taskgen.output.tree import Leaf, Tree, above, folders_of, scan
 from taskgen.output.wanted import check_artifacts, new_lock, outside
 
 EXECUTABLE = 0o755
+_ATTEMPTS = 10
+"""How often a tree is read again that somebody replaced meanwhile; one write lasts longer than one reading."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -96,10 +98,16 @@ def compare(
         OutputError: the artifacts cannot stand in one tree, or the folder is none.
     """
     place = Place.of(folder)
-    try:
-        return survey(place, artifacts, origin=origin, only=only).drift
-    except OSError as error:
-        raise OutputError(f"{error.filename or place.shown}: {error.strerror}; make it readable") from error
+    for _ in range(_ATTEMPTS):
+        before = _inode(place)
+        try:
+            drift = survey(place, artifacts, origin=origin, only=only).drift
+            if before == _inode(place):
+                return drift
+        except OSError as error:
+            if before == _inode(place):
+                raise OutputError(f"{error.filename or place.shown}: {error.strerror}; make it readable") from error
+    raise OutputError(f"{place.shown}: written again and again while it is compared; wait until that has ended")
 
 
 def survey(
@@ -172,3 +180,10 @@ def _obstacles(things: AbstractSet[str], empty: AbstractSet[str], *, planned: Ma
     for thing in things | empty:
         found |= {Obstacle(thing, place) for place in (thing, *above(thing)) if place in planned}
     return found
+
+
+def _inode(place: Place) -> int | None:
+    try:
+        return place.readable().lstat().st_ino
+    except FileNotFoundError:
+        return None

@@ -71,9 +71,12 @@ def _write(
     place: Place, artifacts: Sequence[Artifact], *, origin: Origin, force: bool, only: AbstractSet[str] | None
 ) -> Written:
     if not place.work.exists():  # after a crash the way leads through `recover`, even if nothing changed
-        found = survey(place, artifacts, origin=origin, only=only)
-        if found.drift.clean and place.live.is_dir():
-            return Written(drift=found.drift)
+        with contextlib.suppress(
+            OSError
+        ):  # another process may replace the tree at this moment: hold it, and look again
+            found = survey(place, artifacts, origin=origin, only=only)
+            if found.drift.clean and place.live.is_dir():
+                return Written(drift=found.drift)
     with hold(place.work, shown=place.shown):
         saved = recover(place)
         found = survey(place, artifacts, origin=origin, only=only)

@@ -96,7 +96,7 @@ assert outcomes == {"refused", "written"}, outcomes
 def test_a_read_only_disk(alone):
     """On a read-only disk a change is refused with a way out."""
     assert alone("""
-mount("-o", "remount,ro", str(base))
+mount("-o", "remount,bind,ro", str(base))
 refuse(folder, [artifact("a", "2")])
 """).endswith("Read-only file system; render into another folder with --out. Nothing was changed")
 
@@ -105,7 +105,7 @@ def test_nothing_to_write_on_a_read_only_disk(alone):
     """Where nothing changed, a read-only disk is as good as any."""
     assert (
         alone("""
-mount("-o", "remount,ro", str(base))
+mount("-o", "remount,bind,ro", str(base))
 print(write(folder, small, origin=ORIGIN).drift.clean, compare(folder, small, origin=ORIGIN).clean)
 """)
         == "True True"

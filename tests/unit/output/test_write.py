@@ -3,6 +3,9 @@
 import os
 import socket
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from taskgen.output.place import Place, read_lock
 from taskgen.output.write import DIFF_LINES, write
 from tests.support.trees import ORIGIN, artifact, snapshot
 
+ROOT = Path(__file__).parents[3]
 ARTIFACTS = [artifact("compose/compose.yaml"), artifact("image/run.sh", mode=0o755)]
 
 
@@ -293,6 +297,46 @@ def test_two_writers(folder):
         write(folder, rendered_now(), origin=ORIGIN)
 
     assert compare(folder, ARTIFACTS, origin=ORIGIN).clean
+
+
+def test_many_writers(folder):
+    """Of many processes that write one tree at once each succeeds or is told to wait, and nothing is left over."""
+    code = (
+        "import sys\n"
+        "from taskgen.output.errors import BusyError\n"
+        "from taskgen.output.write import write\n"
+        "from tests.support.trees import ORIGIN, artifact\n"
+        "for turn in range(40):\n"
+        "    try:\n"
+        "        write(sys.argv[1], [artifact('a', sys.argv[2] * turn), artifact('b')], origin=ORIGIN)\n"
+        "    except BusyError:\n"
+        "        pass\n"
+    )
+    command = [sys.executable, "-c", code, os.fspath(folder)]
+    writers = [subprocess.Popen([*command, name], cwd=ROOT, stderr=subprocess.PIPE) for name in "xyz"]
+
+    assert [writer.communicate()[1] for writer in writers] == [b"", b"", b""]
+    assert [path.name for path in folder.parent.iterdir()] == ["p"]
+    assert set(snapshot(folder)) == {"a", "b", "taskgen.lock.json"}
+
+
+def test_comparing_while_somebody_writes(folder):
+    """A reader sees the tree before or after a write, never a mixture that would look like hand edits."""
+    code = (
+        "import sys\n"
+        "from taskgen.output.write import write\n"
+        "from tests.support.trees import ORIGIN, artifact\n"
+        "for turn in range(100):\n"
+        "    write(sys.argv[1], [artifact(f'f{i}', str(turn % 2)) for i in range(20)], origin=ORIGIN)\n"
+    )
+    plans = [[artifact(f"f{i}", str(turn)) for i in range(20)] for turn in (0, 1)]
+    write(folder, plans[1], origin=ORIGIN)
+    with subprocess.Popen([sys.executable, "-c", code, os.fspath(folder)], cwd=ROOT) as writer:
+        while writer.poll() is None:
+            drift = compare(folder, plans[0], origin=ORIGIN)
+            assert drift.clean or len(drift.changed) == 20
+
+    assert writer.returncode == 0
 
 
 def test_two_profiles_do_not_wait_for_each_other(folder):
