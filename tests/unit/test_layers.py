@@ -21,6 +21,7 @@ GENERATOR_LAYERS = [
     {"output"},
     {"simulation", "report"},
     {"fastpath", "pipeline"},
+    {"quick"},
     {"cli"},
     {"__main__"},
 ]

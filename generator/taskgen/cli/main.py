@@ -1,9 +1,8 @@
 """The application of commands, and the one place where errors end."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-import click
 import typer
 
 from taskgen import __version__
@@ -19,6 +18,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+# The base of every wrong usage, without a public name in all versions: typer 0.29 carries its own copy of click.
+_USAGE_ERROR: Final[Any] = typer.BadParameter.__mro__[1]
 
 
 def _version(value: bool) -> None:
@@ -43,13 +45,11 @@ for command in (rendering.render, rendering.check, listing.profiles, listing.tar
 def run() -> int:  # noqa: PLR0911  # one return for each way to end
     """Run the command of the process's arguments and return its exit code; no error leaves as a traceback."""
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.UsageError as error:
+        ended: int | None = app(standalone_mode=False)  # what a command raised as typer.Exit comes back as a number
+    except _USAGE_ERROR as error:
         error.show(sys.stderr)
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         tell("stopped")
         return 130
     except TaskgenError as error:
@@ -68,4 +68,4 @@ def run() -> int:  # noqa: PLR0911  # one return for each way to end
         if environ.get("TASKGEN_DEBUG"):
             raise
         return 1
-    return 0
+    return ended or 0
