@@ -11,7 +11,8 @@ from taskgen.errors import Problem, ProfileError, TemplateError
 from taskgen.profile.explaining import Explainer
 from taskgen.profile.files import Project, decode
 from taskgen.profile.model import Profile, TargetOptions, Targets
-from taskgen.profile.nodes import Keys, to_data
+from taskgen.profile.nodes import Keys, find, to_data
+from taskgen.profile.phrases import phrase_for
 from taskgen.profile.positions import Positions
 from taskgen.profile.reading import parse
 from taskgen.profile.targets import TargetSpec
@@ -70,14 +71,10 @@ def _check_defaults(spec: TargetSpec, positions: Positions) -> None:
         wrong = [item for item in error.errors() if item["type"] != "missing"]
         for item in wrong:
             path = ("options", str(item["loc"][0]), "default")
-            message = f"does not fit the option: {_reason(item)}"
+            node = find(positions.root, path)
+            reason = phrase_for(item["type"], item.get("ctx", {}), node).text(node)
+            message = f"does not fit the option: {reason}"
             raise TemplateError(str(Problem(positions.at(path), ".".join(path), message))) from None
-
-
-def _reason(item: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, its context untyped
-    from taskgen.profile.phrases import phrase_for
-
-    return phrase_for(item["type"], item.get("ctx", {}), None).text(None)
 
 
 @lru_cache(maxsize=64)

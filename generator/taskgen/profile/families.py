@@ -44,11 +44,10 @@ def expand(root: Keys) -> tuple[Keys, Members, list[Problem]]:
                 )
             )
             continue
-        for values in itertools.product(*dimensions.values()):
+        for values in itertools.product(*(dict.fromkeys(each) for each in dimensions.values())):
             name = "-".join((family, *values))
             if name in entries:
                 problems.append(_collision(name, family, entries[name], members))
-                continue
             entries[name] = _member(entry, values)
             members[name] = (family, *values)
     if not members:

@@ -40,7 +40,7 @@ def _text(value: object, example: str) -> str:
         raise ValueError(f"must be one value such as {example}, not {shown(value)}")  # noqa: TRY004  # pydantic wants it
     if not isinstance(value, str) or isinstance(value, SpelledBool):
         raise ValueError(  # noqa: TRY004  # pydantic reports ValueError only
-            f"{shown(value)} has no unit: write {example}"
+            f"{shown(value)} has no unit: write it like {example}"
         )
     return value.strip()
 
@@ -56,7 +56,7 @@ def parse_duration(value: object) -> timedelta:
     text = _text(value, "30s, 5m or 1h30m")
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise ValueError(f"{shown(text)} is not a duration: write 30s, 5m or 1h30m")
+        raise ValueError(f"{shown(text)} is not a duration: write it like 30s, 5m or 1h30m")
     parts = {unit: float(number) for unit, number in match.groupdict().items() if number is not None}
     try:
         duration = timedelta(**parts)
@@ -93,7 +93,7 @@ def parse_size(value: object) -> int:
     match = _SIZE.fullmatch(text)
     if match is None or match["unit"] is None:
         hint = "; MB and GB are no Kubernetes units" if re.fullmatch(r"[\d.]+[kKMGT]i?B", text) else ""
-        raise ValueError(f"{shown(text)} is not a size: write 256Mi or 1Gi{hint}")
+        raise ValueError(f"{shown(text)} is not a size: write it like 256Mi or 1Gi{hint}")
     size = int(Decimal(match["number"]) * _SIZE_FACTOR[match["unit"]])
     if size > LARGEST_SIZE:
         raise ValueError(f"{shown(text)} is larger than 1 PiB: check the unit")
@@ -111,7 +111,7 @@ def parse_cpu(value: object) -> int:
     text = _text(value, "500m or 2")
     match = _CPU.fullmatch(text)
     if match is None:
-        raise ValueError(f"{shown(text)} is not an amount of CPU: write 500m or 2")
+        raise ValueError(f"{shown(text)} is not an amount of CPU: write it like 500m or 2")
     millicores = int(Decimal(match["number"]) * (1 if match["unit"] else 1000))
     if millicores > 1024 * 1000:
         raise ValueError(f"{shown(text)} is more than 1024 cores: check the unit")
@@ -127,7 +127,7 @@ def parse_rate(value: object) -> float:
     text = _text(value, "2/s or 120/min")
     match = _RATE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{shown(text)} is not a rate: write 2/s or 120/min")
+        raise ValueError(f"{shown(text)} is not a rate: write it like 2/s or 120/min")
     rate = float(match["number"]) / _RATE_SECONDS[match["unit"]]
     if rate > LARGEST_RATE:
         raise ValueError(f"{shown(text)} is more than {LARGEST_RATE:.0f} per second: check the unit")
@@ -143,7 +143,7 @@ def parse_percent(value: object) -> float:
     text = _text(value, "99.5%")
     match = _PERCENT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{shown(text)} is not a share: write 99.5%")
+        raise ValueError(f"{shown(text)} is not a share: write it like 99.5%")
     share = Decimal(match["number"]) / 100
     if share > 1:
         raise ValueError(f"{shown(text)} is above 100%")

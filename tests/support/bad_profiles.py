@@ -1,0 +1,14 @@
+"""All broken profiles. They run through `load`, and through the command line."""
+
+from tests.support.bad import extends, files, keys, overrides, secrets, syntax, values
+from tests.support.bad_profile import BadProfile
+
+CASES: tuple[BadProfile, ...] = (
+    *files.CASES,
+    *extends.CASES,
+    *syntax.CASES,
+    *keys.CASES,
+    *values.CASES,
+    *overrides.CASES,
+    *secrets.CASES,
+)
