@@ -20,8 +20,7 @@ GENERATOR_LAYERS = [
     {"verifying"},
     {"output"},
     {"simulation", "report"},
-    {"fastpath", "pipeline"},
-    {"quick"},
+    {"fastpath", "pipeline", "quick"},
     {"cli"},
     {"__main__"},
 ]
