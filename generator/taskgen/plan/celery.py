@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from taskgen.plan.model import TierPlan
+from taskgen.profile.backends import Broker, CelerySettings
 from taskgen.profile.model import Profile
 
 
@@ -12,16 +14,14 @@ def _seconds(value: timedelta) -> int | float:
     return int(seconds) if seconds == int(seconds) else seconds
 
 
-def _transport_options(profile: Profile, values: Mapping[str, Any]) -> dict[str, Any]:
-    broker = profile.backends.celery.broker if profile.backends.celery else None
-    if broker is None:
-        return {}
+def _transport_options(broker: Broker, values: Mapping[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if values["visibility_timeout"] is not None:
         options["visibility_timeout"] = _seconds(values["visibility_timeout"])
     if broker.kind.startswith("redis"):
-        # 10 x 1 instead of the default 10 x 10: a sweep every 10 s (celery.md 4).
-        options |= {"unacked_restore_interval": 10, "unacked_restore_throttle": 1}
+        # 10 x 1 instead of the default 10 x 10: a sweep every 10 s (celery.md 4). Keepalive: the `redis_` settings
+        # reach the result store only.
+        options |= {"unacked_restore_interval": 10, "unacked_restore_throttle": 1, "socket_keepalive": True}
         if broker.key_prefix:
             options["global_keyprefix"] = broker.key_prefix
         if broker.priorities:
@@ -33,19 +33,60 @@ def _transport_options(profile: Profile, values: Mapping[str, Any]) -> dict[str,
     return options
 
 
-def celery_settings(profile: Profile, values: Mapping[str, Any], tiers: tuple[Any, ...]) -> dict[str, Any] | None:
+def _queue_types(broker: Broker) -> dict[str, Any]:
+    if broker.kind != "rabbitmq":
+        return {}
+    if broker.queue_type == "quorum":
+        # `task_default_queue_type` alone reaches the default queue only: all others would be classic (celery 5.7).
+        return {
+            "task_create_missing_queue_exchange_type": "topic",
+            "task_create_missing_queue_type": "quorum",
+            "task_default_exchange_type": "topic",
+            "task_default_queue_type": "quorum",
+        }
+    return {"task_queue_max_priority": broker.priorities - 1} if broker.priorities else {}
+
+
+def _result_options(backend: CelerySettings, options: Mapping[str, Any]) -> dict[str, Any]:
+    kind = backend.results.kind
+    if kind != "redis" and not (kind == "same" and backend.broker.kind.startswith("redis")):
+        return {}
+    settings: dict[str, Any] = {"redis_retry_on_timeout": True, "redis_socket_keepalive": True}
+    # The documentation asks for the timeout here too; alone here it does nothing (celery.md 4, measured).
+    shared = ("visibility_timeout", "global_keyprefix", *(("master_name",) if kind == "same" else ()))
+    found = {key: options[key] for key in shared if key in options}
+    return settings | ({"result_backend_transport_options": found} if found else {})
+
+
+def _limits(tiers: tuple[TierPlan, ...]) -> dict[str, Any]:
+    """Return limits for what no tier knows: without one a hung task holds its slot for ever; only prefork has any."""
+    if any(tier.pool != "prefork" for tier in tiers):
+        return {}
+    limits = {"task_time_limit": _seconds(max(tier.time_limit for tier in tiers))}
+    if all(tier.soft_time_limit is not None for tier in tiers):
+        limits["task_soft_time_limit"] = _seconds(max(tier.soft_time_limit for tier in tiers))
+    return limits
+
+
+def _stated(settings: dict[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with those of the profile over them; a mapping is merged, so that it takes nothing away."""
+    both = {key: value for key, value in stated.items() if isinstance(value, Mapping) and key in settings}
+    return settings | dict(stated) | {key: {**settings[key], **value} for key, value in both.items()}
+
+
+def celery_settings(profile: Profile, values: Mapping[str, Any], tiers: tuple[TierPlan, ...]) -> dict[str, Any] | None:
     """Return the fleet-wide settings of Celery, sorted by name; None without a Celery tier.
 
-    Addresses are not in it: the module reads them from the environment. What differs between tiers (concurrency,
-    pool, time limits, late acknowledgement of one task among many) is in plan.json, and applied by the library.
+    Addresses are not in it: the module reads them from the environment. What holds for every tier is here; what
+    differs between them is in plan.json and applied by the library: concurrency, pool, soft shutdown (it acts only
+    where REMAP_SIGTERM is set, and is an error elsewhere), recycling, and limits, retries and acknowledgement by task.
     """
     backend = profile.backends.celery
     own = tuple(tier for tier in tiers if tier.backend == "celery")
     if backend is None or not own:
         return None
     late = all(tier.acks_late for tier in own)
-    soft = max((tier.soft_shutdown for tier in own if tier.soft_shutdown is not None), default=None)
-    options = _transport_options(profile, values)
+    options = _transport_options(backend.broker, values)
     settings: dict[str, Any] = {
         "accept_content": ["json"],
         "broker_channel_error_retry": True,
@@ -62,18 +103,11 @@ def celery_settings(profile: Profile, values: Mapping[str, Any], tiers: tuple[An
         "task_serializer": "json",
         "task_track_started": True,
         "timezone": "UTC",
-        "worker_cancel_long_running_tasks_on_connection_loss": late,
+        # Only tasks that are acknowledged late are cancelled (celery 5.7, from source): right for a mixed tier as well.
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
         "worker_disable_prefetch": all(tier.disable_prefetch for tier in own),
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,
     }
-    if soft is not None:
-        settings["worker_soft_shutdown_timeout"] = _seconds(soft)
-    if backend.broker.kind.startswith("redis"):
-        settings |= {"redis_retry_on_timeout": True, "redis_socket_keepalive": True}
-        settings["result_backend_transport_options"] = {
-            key: options[key] for key in ("visibility_timeout", "global_keyprefix", "master_name") if key in options
-        }
-    if backend.broker.kind == "rabbitmq" and backend.broker.queue_type == "quorum":
-        settings |= {"task_default_exchange_type": "topic", "task_default_queue_type": "quorum"}
-    return dict(sorted((settings | dict(backend.settings)).items()))
+    settings |= _queue_types(backend.broker) | _result_options(backend, options) | _limits(own)
+    return dict(sorted(_stated(settings, backend.settings).items()))

@@ -37,7 +37,7 @@ def _celery(profile: Profile) -> tuple[list[EnvVar], list[SecretMount]]:
     if settings.results.kind != "none":
         env.append(_address("TASK_CELERY_RESULT_BACKEND", settings.results.url or settings.broker.url))
     if settings.broker.management_url:
-        env.append(_address("TASK_RABBITMQ_MANAGEMENT_URL", settings.broker.management_url))
+        env.append(_address("TASK_CELERY_MANAGEMENT_URL", settings.broker.management_url))
     return env + _encryption(settings.encryption), []
 
 

@@ -222,7 +222,7 @@ def line_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
 
 
 def compose_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
-    """Return a value as YAML in which Compose finds no variable: every `$` of a text is doubled, keys stay as they are."""
+    """Return a value as YAML in which Compose finds no variable: every `$` of a value is doubled; it reads no keys."""
 
     def literal(entry: Any) -> Any:  # noqa: ANN401  # any nested value
         if isinstance(entry, str):
@@ -244,7 +244,14 @@ _ENCODERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "text": line_text,
 }
 _FORMAT_OF_NAME: Final = {"Dockerfile": "docker", "Dockerfile.dockerignore": "docker", "compose.yaml": "compose"}
-_FORMAT_OF_SUFFIX: Final = {".compose.yaml": "compose", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".py": "python", ".env": "env"}
+_FORMAT_OF_SUFFIX: Final = {
+    ".compose.yaml": "compose",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".json": "json",
+    ".py": "python",
+    ".env": "env",
+}
 
 
 def format_of(template: str) -> str:

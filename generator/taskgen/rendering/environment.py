@@ -1,17 +1,19 @@
 """The Jinja environment: sandboxed, strict, one encoder per format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined, pass_eval_context
 from jinja2 import TemplateError as JinjaError
+from jinja2.nodes import EvalContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from taskgen.errors import TemplateError
 from taskgen.rendering import compose, filters, kubernetes
-from taskgen.rendering.encoding import encoder, format_of
+from taskgen.rendering.encoding import Encoder, encoder, format_of
 
 _KEPT_FILTERS: Final = frozenset(
     [
@@ -22,6 +24,16 @@ _KEPT_FILTERS: Final = frozenset(
 """Filters of Jinja that cannot mark a value as safe or call into Python; the rest is removed."""
 
 
+def _at_run_time(encode: Encoder) -> Callable[[EvalContext, Any], Markup]:
+    """Keep Jinja from printing constants while it compiles: those it would escape as HTML instead (jinja2 3.1.6)."""
+
+    @pass_eval_context
+    def finalize(_: EvalContext, value: Any) -> Markup:  # noqa: ANN401  # any value of a template
+        return encode(value)
+
+    return finalize
+
+
 @cache
 def environment(roots: tuple[Path, ...], form: str) -> ImmutableSandboxedEnvironment:
     """Return the environment for templates of one format; earlier roots hide later ones."""
@@ -30,7 +42,7 @@ def environment(roots: tuple[Path, ...], form: str) -> ImmutableSandboxedEnviron
         undefined=StrictUndefined,
         # Markup marks what an encoder has written; `finalize` gives every printed value that mark.
         autoescape=True,
-        finalize=encoder(form),
+        finalize=_at_run_time(encoder(form)),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -1,21 +1,16 @@
 """Filters of templates: plain functions from a value of the plan to what one consumer wants to read."""
 
 import hashlib
-import re
+import keyword
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from markupsafe import Markup
+
+from taskgen.errors import TemplateError
 from taskgen.plan.document import plan_document
 from taskgen.profile.scalars import format_duration
-from taskgen.rendering.compose import (
-    compose_required,
-    local_server,
-    output_folder,
-    project_root,
-    secret_variables,
-    service_name,
-)
 from taskgen.rendering.encoding import json_document, json_text, yaml_block
 from taskgen.rendering.literal import yaml_literal
 
@@ -81,23 +76,21 @@ def names(values: Iterable[Any]) -> list[str]:
     return [value.name for value in values]
 
 
-def count_or_percent(value: str) -> int | str:
-    """Return `25%` as it is and `3` as a number: Kubernetes tells the two apart by their type."""
-    return value if value.endswith("%") else int(value)
-
-
-def unexpanded(value: str) -> str:
-    """Return a text that the kubelet reads back as it is: a `$` before `$` or `(` is doubled.
-
-    In `env` and `command` the kubelet takes `$(NAME)` for a variable and `$$` for one `$` (expansion.go of Kubernetes).
-    """
-    return re.sub(r"\$(?=[$(])", "$$", value)
-
-
 def directly_below(paths: Iterable[str], folder: str) -> list[str]:
     """Return the names of the files that lie in a folder itself, sorted."""
     found = (path.removeprefix(f"{folder}/") for path in paths if path.startswith(f"{folder}/"))
     return sorted(name for name in found if "/" not in name)
+
+
+def python_name(value: str) -> Markup:
+    """Return a name that a Python module may assign to.
+
+    Raises:
+        TemplateError: it is no name.
+    """
+    if not value.isidentifier() or not value.isascii() or keyword.iskeyword(value):
+        raise TemplateError(f"{value!r} is not a name in Python: correct the setting")
+    return Markup(value)  # noqa: S704  # letters, digits and _ only
 
 
 FILTERS: Final[Mapping[str, Any]] = {
@@ -111,20 +104,13 @@ FILTERS: Final[Mapping[str, Any]] = {
     "cores": cores,
     "number": number,
     "digest": digest,
-    "count_or_percent": count_or_percent,
-    "unexpanded": unexpanded,
     "directly_below": directly_below,
     "names": names,
     "yaml_block": yaml_block,
     "yaml_literal": yaml_literal,
     "json_document": json_document,
     "json_text": json_text,
+    "python_name": python_name,
     "plan_document": plan_document,
-    "compose_required": compose_required,
-    "secret_variables": secret_variables,
-    "local_server": local_server,
-    "service_name": service_name,
-    "project_root": project_root,
-    "output_folder": output_folder,
 }
 """By the name that templates use."""
