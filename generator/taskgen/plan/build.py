@@ -17,6 +17,7 @@ from taskgen.plan import (
     steps,
     temporal,
 )
+from taskgen.plan.alerts import rules_plan
 from taskgen.plan.celery import celery_settings
 from taskgen.plan.collapse import collapsed
 from taskgen.plan.derivation import Derivation, Fact, Trail, collect, derive
@@ -77,6 +78,7 @@ def make_plan(profile: Profile, *, grace_limits: Mapping[str, timedelta] | None 
         pod=pod_plan(profile, None, tiers[0].backend),
         settings_folder=SETTINGS_FOLDER,
         celery=celery_settings(profile, values, tiers),
+        rules=rules_plan(profile, tiers),
         grace_limits={
             name: limit
             for name, limit in (grace_limits or {}).items()

@@ -11,6 +11,7 @@ from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
 
 if TYPE_CHECKING:
+    from taskgen.plan.alerts import RulesPlan
     from taskgen.plan.pod import PodPlan
 
 
@@ -170,6 +171,8 @@ class Plan:
     """where every process finds the rendered settings"""
     celery: Mapping[str, Any] | None
     """settings of celeryconfig.py, without addresses"""
+    rules: "RulesPlan"
+    """alert and recording rules, with the scenarios of their tests"""
     grace_limits: Mapping[str, timedelta]
     """longest grace of each rendered target that has a limit"""
     values: Mapping[str, Any]
