@@ -115,7 +115,9 @@ def _printable(value: str) -> str:
     return value
 
 
-Text = Annotated[str, BeforeValidator(source_text), AfterValidator(_printable)]
+Text = Annotated[
+    str, BeforeValidator(source_text, json_schema_input_type=str | int | float | bool), AfterValidator(_printable)
+]
 """A value that keeps its text; numbers and booleans are taken as the text they are written as."""
 
 

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from taskgen.errors import Position, Problem, ProfileError
-from taskgen.profile.files import SHIPPED, Project, Source, fragments, is_inside, is_name, read_text
+from taskgen.profile.files import (
+    LEADS_OUT,
+    SHIPPED,
+    Project,
+    Source,
+    fragments,
+    is_inside,
+    is_name,
+    leads_out,
+    read_text,
+)
 from taskgen.profile.nodes import Items, Keys, Node, Scalar
 from taskgen.profile.paths import join
 from taskgen.profile.reading import parse
@@ -91,19 +101,12 @@ class Chain:
             self._wrong(position, index, f"a cycle: {way}: remove one of these")
         elif not wanted.exists(self.project):
             self._wrong(position, index, f"no fragment {shown(name)}{self._hint(wanted)}")
+        elif leads_out(wanted, self.project):
+            self._wrong(position, index, LEADS_OUT)
         elif len(above) >= LONGEST_CHAIN:
             self._wrong(position, index, f"more than {LONGEST_CHAIN} fragments extend each other: flatten them")
         elif wanted not in self.done:
-            before = len(self.problems)
             self.follow(wanted, above=above)
-            self._escapes(before, wanted, position, index)
-
-    def _escapes(self, before: int, wanted: Source, position: Position, index: int) -> None:
-        """Move the report of a link that leads out to the entry that names it: that is the line to change."""
-        for problem in self.problems[before:]:
-            if problem.position == Position(wanted.logical, 1, 1) and "symbolic link" in problem.message:
-                self.problems.remove(problem)
-                self._wrong(position, index, problem.message)
 
     def _hint(self, wanted: Source) -> str:
         own = fragments(self.project, is_shipped=wanted.is_shipped)

@@ -16,6 +16,7 @@ SUFFIX: Final = ".yaml"
 MOST_BYTES: Final = 1024 * 1024
 """Size of one profile file: the largest profile seen has 20 KiB."""
 
+LEADS_OUT: Final = "a symbolic link leads out of the profiles folder: copy the file into it"
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*")
 
 
@@ -87,6 +88,11 @@ def fragments(project: Project, *, is_shipped: bool) -> tuple[Source, ...]:
     return tuple(Source(name, is_shipped) for name in sorted(names))
 
 
+def leads_out(source: Source, project: Project) -> bool:
+    """Tell whether a file is outside the profiles folder once its links are followed."""
+    return not source.file(project).resolve().is_relative_to(source.folder(project).resolve())
+
+
 def read_text(source: Source, project: Project) -> str:
     """Read a profile file.
 
@@ -129,8 +135,8 @@ def _check_place(path: Path, source: Source, project: Project) -> None:
         raise _problem(source, "a folder, not a file: remove it, or write the profile beside it")
     if not stat.S_ISREG(mode):
         raise _problem(source, "not a regular file: replace it by one")
-    if not path.resolve().is_relative_to(source.folder(project).resolve()):
-        raise _problem(source, "a symbolic link leads out of the profiles folder: copy the file into it")
+    if leads_out(source, project):
+        raise _problem(source, LEADS_OUT)
 
 
 def _problem(source: Source, message: str) -> ProfileError:

@@ -1,5 +1,6 @@
 """Reading one YAML file into a tree with positions, within limits, without ever running or expanding anything."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -30,6 +31,7 @@ MOST_NODES: Final = 20_000
 """Values of one file after its aliases are expanded: 30 times the largest fleet seen (600 values)."""
 LONGEST_SCALAR: Final = 64 * 1024
 """Characters of one value: a large query has 4000."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 LONGEST_KEY: Final = 255
 """Characters of a key: names of queues have at most 255."""
 
@@ -156,6 +158,8 @@ class _Builder:
         text: str = event.value
         if len(text) > LONGEST_SCALAR:
             raise self._error(event, path, f"a value of {len(text)} characters: at most {LONGEST_SCALAR} are allowed")
+        if not text.isascii() and _SURROGATE.search(text):
+            raise self._error(event, path, "an escape that is half a character: write the character itself")
         is_plain = bool(event.implicit[0])
         return Scalar(self._position(event), text, resolve(text) if is_plain else text, is_plain)
 

@@ -236,7 +236,9 @@ class Tier(Model):
     """bounds and signals of the autoscaler"""
     replicas: Literal["scaled", "exactly_one"] = "scaled"
     """exactly_one: never two, also while rolling"""
-    shutdown: Annotated[Shutdown, BeforeValidator(_mode_alone)] = Shutdown()
+    shutdown: Annotated[
+        Shutdown, BeforeValidator(_mode_alone, json_schema_input_type=Shutdown | Literal["drain", "cut"])
+    ] = Shutdown()
     """what happens to running tasks at a stop"""
     rollout: Rollout = Rollout()
     """how a new version replaces the old one"""

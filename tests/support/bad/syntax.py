@@ -206,4 +206,9 @@ CASES = (
         expected=("profiles/bad.yaml:11:13 not valid YAML: a list cannot begin here: put its '-' on a line of its own"),
         files=changed("queues: [default]", "queues: - default"),
     ),
+    BadProfile(
+        id="an escape that is half a character",
+        expected="profiles/bad.yaml:5:11 app.module: an escape that is half a character: write the character itself",
+        files=changed("module: docflow.tasks", 'module: "docflow\\ud800"'),
+    ),
 )

@@ -3,16 +3,22 @@
 import json
 import typing
 
+import jsonschema
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from taskgen.data import data_root
 from taskgen.errors import TaskgenError
+from taskgen.profile.discovery import discover
+from taskgen.profile.files import Project
 from taskgen.profile.loading import load
 from taskgen.profile.model import Profile
-from taskgen.profile.nodes import Items, Keys, Scalar, walk
+from taskgen.profile.nodes import Items, Keys, Scalar, to_data, walk
 from taskgen.profile.reading import parse
 from taskgen.profile.schema import json_schema
+from taskgen.profile.sources import plain
 from tests.support.bad_profile import GOOD
 from tests.support.profiles import project
 
@@ -68,6 +74,23 @@ def test_every_field_is_described():
 def test_schema_is_json():
     """Editors read the schema as JSON."""
     assert json.loads(json.dumps(json_schema({})))["properties"]["tiers"]
+
+
+@pytest.mark.parametrize(
+    "file", [pytest.param(path, id=path.stem) for path in sorted((data_root() / "profiles").rglob("*.yaml"))]
+)
+def test_schema_accepts_the_shipped_files(file):
+    """An editor underlines nothing in the profiles and fragments that come with taskgen."""
+    root, _ = parse(file.read_text(), file.name)
+    schema = json_schema(discover(Project(data_root())))
+
+    jsonschema.validate(plain(to_data(root)), schema)
+
+
+def test_schema_refuses_unknown_keys():
+    """An editor underlines a key that does not exist."""
+    with pytest.raises(jsonschema.ValidationError, match="concurency"):
+        jsonschema.validate({"tiers": {"high": {"concurency": 4}}}, json_schema({}))
 
 
 @given(st.sampled_from(PLACES), JUNK, st.booleans())

@@ -167,9 +167,8 @@ def test_schema_has_the_options(tmp_path):
     schema = json_schema(discover(write(tmp_path, FULL)))
     options = schema["$defs"]["FullOptions"]
 
-    assert options["properties"]["autoscaler"]["enum"] == ["keda", "hpa"]
+    assert options["properties"]["autoscaler"]["anyOf"][0]["enum"] == ["keda", "hpa"]
     assert options["properties"]["replicas"]["description"] == "how many"
-    assert options["required"] == ["region"]
     assert options["additionalProperties"] is False
 
 
