@@ -32,7 +32,8 @@ class HttpService:
                 source="port",
             ) from error
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="task-http", daemon=True)
+        # The argument is how long a close may wait, in seconds.
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="task-http", daemon=True)
 
     @property
     def port(self) -> int:
