@@ -1,0 +1,1 @@
+"""Rendered artifacts before the tools that consume them: one module for each consumer."""
