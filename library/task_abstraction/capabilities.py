@@ -50,13 +50,14 @@ EXPORTER_METRICS: Final = (
 )
 
 Facts = Mapping[str, object]
-"""What a condition may look at: broker (redis, amqp, sqs, memory), quorum (bool), pool, server (version tuple)."""
+"""What a condition may look at: broker (redis, amqp, sqs, memory), quorum, results (bool), pool, server (version tuple)."""
 
 CONDITIONS: Final[Mapping[str, Callable[[Facts], bool]]] = {
     "amqp classic queues": lambda facts: facts.get("broker") == "amqp" and not facts.get("quorum"),
     "amqp": lambda facts: facts.get("broker") == "amqp",
     "redis": lambda facts: facts.get("broker") == "redis",
     "redis or memory": lambda facts: facts.get("broker") in {"redis", "memory"},
+    "result store": lambda facts: bool(facts.get("results", True)),
     "prefork pool": lambda facts: facts.get("pool", "prefork") == "prefork",
     "prefork or gevent pool": lambda facts: facts.get("pool", "prefork") in {"prefork", "gevent"},
     "server 1.32": lambda facts: facts.get("server", (1, 32)) >= (1, 32),  # type: ignore[operator]
@@ -93,7 +94,10 @@ def _refused(backend: str, feature: Feature, mechanism: str, hint: str) -> Capab
 
 F = Feature
 CELERY: Final = (
-    _native("celery", F.RESULTS, "result backend"),
+    _native("celery", F.RESULTS, "result backend", "result store"),
+    _refused(
+        "celery", F.RESULTS, "no result store is configured", "Set CELERY_RESULT_BACKEND, or results: in the profile"
+    ),
     _emulated("celery", F.NOT_FOUND, "a marker state is stored before publish"),
     _emulated("celery", F.ASYNC_TASKS, "one event loop for each worker process"),
     _native("celery", F.DELAY, "countdown, up to the visibility timeout on redis"),

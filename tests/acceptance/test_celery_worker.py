@@ -200,7 +200,6 @@ class TestStopping:
     def test_a_killed_child_is_replaced_and_its_task_runs_again(self, broker, producer, tmp_path):
         """Kill -9 of the child: with late acknowledgement and a cap the task is tried again, and completes."""
         config = LATE + "task_retry_on_worker_lost = True\n"
-        config += "task_annotations = {'*': {'max_retries': 3, 'default_retry_delay': 1}}\n"
         settings = write_settings(tmp_path, {"task": {"acks_late": True}}, celeryconfig=config)
         with worker(broker.environment(**settings), tmp_path, "--queues", "low_priority") as running_worker:
             task_id = producer.submit("export_report", 1, seconds_per_page=2.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from task_abstraction.config.plan import settings_dir
 from task_abstraction.config.redaction import redact_value, remember_secrets_of
 from task_abstraction.config.settings import first_set, is_production
 from task_abstraction.errors import ConfigurationError, DependencyNotInstalled
@@ -114,7 +115,8 @@ def load_config_from_env(backend_type: str, environ: Mapping[str, str] | None = 
             "Invalid environment configuration for backend: celery\nSet CELERY_BROKER_URL, e.g. redis://host:6379/0",
             source="CELERY_BROKER_URL",
         )
-    if backend_type == "celery" and "result_backend" not in params and is_production(environ):
+    rendered = settings_dir(environ) is not None  # then the settings say whether results are kept at all
+    if backend_type == "celery" and "result_backend" not in params and not rendered and is_production(environ):
         raise ConfigurationError(
             "Invalid environment configuration for backend: celery\nSet CELERY_RESULT_BACKEND: prod has no default",
             source="CELERY_RESULT_BACKEND",
@@ -124,7 +126,10 @@ def load_config_from_env(backend_type: str, environ: Mapping[str, str] | None = 
             "Invalid environment configuration for backend: hatchet\nSet HATCHET_CLIENT_TOKEN to a token of the tenant",
             source="HATCHET_CLIENT_TOKEN",
         )
-    return BackendConfig(backend_type, {**DEFAULTS.get(backend_type, {}), **params})
+    defaults = dict(DEFAULTS.get(backend_type, {}))
+    if rendered:
+        defaults.pop("result_backend", None)
+    return BackendConfig(backend_type, {**defaults, **params})
 
 
 def get_default_config(backend_type: str) -> BackendConfig:

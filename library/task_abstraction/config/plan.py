@@ -31,6 +31,9 @@ class TierSettings:
     grace_s: float = 30.0
     soft_shutdown_s: float | None = None
     prefetch: int | None = None
+    disable_prefetch: bool = False
+    max_tasks_per_child: int | None = None
+    max_memory_per_child_kib: int | None = None
     task: Mapping[str, Any] = field(default_factory=dict)
     duration_buckets: tuple[float, ...] = DEFAULT_BUCKETS
     wait_buckets: tuple[float, ...] = DEFAULT_BUCKETS

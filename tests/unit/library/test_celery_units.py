@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from task_abstraction.config import BackendConfig, parse_plan
+from task_abstraction.config import BackendConfig, load_config_from_env, parse_plan
 from task_abstraction.errors import ConfigurationError, TaskNotFound, UnsupportedFeature
-from task_abstraction.models import Feature, Support, TaskStatus
+from task_abstraction.models import Feature, RetryPolicy, Support, TaskStatus
 from task_abstraction.policy import TaskPolicy
 from tests.support.need import need
 
@@ -107,7 +107,10 @@ def test_a_delay_beyond_the_visibility_timeout_is_refused_on_redis():
 @pytest.mark.parametrize(
     ("pool", "expected"),
     [
-        ("prefork", {"time_limit": 9, "soft_time_limit": 8, "acks_late": True}),
+        (
+            "prefork",
+            {"time_limit": 9, "soft_time_limit": 8, "acks_late": True, "max_retries": 3, "default_retry_delay": 1},
+        ),
         ("gevent", {"time_limit": 9, "acks_late": True}),
         ("threads", {"acks_late": True}),
     ],
@@ -115,6 +118,39 @@ def test_a_delay_beyond_the_visibility_timeout_is_refused_on_redis():
 def test_limits_go_only_to_pools_that_keep_them(pool, expected):
     """A limit on threads would be ignored in silence."""
     assert task_options(TaskPolicy(time_limit_s=9, soft_time_limit_s=8, acks_late=True), pool) == expected
+
+
+def test_lost_children_are_capped_by_the_declared_attempts():
+    """A task that kills its child stops after its attempts; one attempt still survives an unlucky child."""
+    many = TaskPolicy(acks_late=True, retry=RetryPolicy(max_attempts=8, initial_delay=timedelta(seconds=20)))
+    assert task_options(many, "prefork") == {"acks_late": True, "max_retries": 7, "default_retry_delay": 20}
+    assert task_options(TaskPolicy(retry=RetryPolicy(max_attempts=8)), "prefork") == {}
+
+
+@pytest.fixture
+def rendered(monkeypatch, tmp_path):
+    """A settings folder; gives the file of Celery's settings."""
+    (tmp_path / "plan.json").write_text("{}")
+    monkeypatch.setenv("TASK_SETTINGS_DIR", str(tmp_path))
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("ENVIRONMENT", "prod")
+    return tmp_path / "celeryconfig.py"
+
+
+def test_a_profile_without_results_needs_no_store(rendered):
+    """Nothing is stored; asking for a result is refused instead of answered with a for-ever pending."""
+    rendered.write_text("task_ignore_result = True\n")
+    backend = CeleryBackend(load_config_from_env("celery"))
+    with pytest.raises(UnsupportedFeature, match=r"no result store is configured\). Set CELERY_RESULT_BACKEND"):
+        backend.get_result("i")
+    assert backend.supports(Feature.RESULTS) is Support.REFUSED
+
+
+def test_results_that_are_kept_need_a_store(rendered):
+    """A profile that keeps results and a deployment that gives no store: said at start."""
+    rendered.write_text("task_ignore_result = False\n")
+    with pytest.raises(ConfigurationError, match="Set CELERY_RESULT_BACKEND: tasks keep results"):
+        _ = CeleryBackend(load_config_from_env("celery")).app
 
 
 def test_the_age_of_a_message_is_in_its_header():

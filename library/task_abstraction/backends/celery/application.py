@@ -10,8 +10,11 @@ from celery.app.defaults import NAMESPACES, flatten
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
 from task_abstraction.context import ENQUEUED_AT_HEADER
+from task_abstraction.errors import ConfigurationError
 
 SETTINGS_MODULE = "celeryconfig"
+NO_RESULTS = "disabled://"
+"""Celery's own name for having no result store."""
 SUBMITTED = "SUBMITTED"
 """State that is stored before publish, so that an unknown id can be told from a queued one."""
 # Settings that the code of Celery reads although its table of settings does not list them (celery 5.7.0, from source).
@@ -76,12 +79,30 @@ def rendered_settings() -> dict[str, Any]:
     return {} if module is None else {name: value for name, value in vars(module).items() if name in known_settings()}
 
 
+def result_store(config: BackendConfig, rendered: Mapping[str, Any]) -> str:
+    """URL of the result store: the configuration's, else the rendered one, else none where no task keeps a result.
+
+    Raises:
+        ConfigurationError: results are kept and nothing says where.
+    """
+    url = config.connection_params.get("result_backend") or rendered.get("result_backend")
+    if url:
+        return str(url)
+    if rendered and not rendered.get("task_ignore_result"):
+        raise ConfigurationError(
+            "Invalid environment configuration for backend: celery\nSet CELERY_RESULT_BACKEND: tasks keep results",
+            source="CELERY_RESULT_BACKEND",
+        )
+    return NO_RESULTS
+
+
 def make_app(config: BackendConfig, plan: WorkerPlan) -> LibraryCelery:
     """Build the application: defaults < rendered settings < what the library is built on < the connection."""
     params = config.connection_params
-    app = LibraryCelery("task_abstraction", backend=params.get("result_backend"), set_as_current=False)
+    rendered = rendered_settings()
+    app = LibraryCelery("task_abstraction", backend=result_store(config, rendered), set_as_current=False)
     queue = {"task_default_queue": read_setting("default_queue") or plan.default_queue or DEFAULT_QUEUE}
-    app.conf.update({**DEFAULTS, **queue, **rendered_settings(), **REQUIRED})
+    app.conf.update({**DEFAULTS, **queue, **rendered, **REQUIRED})
     if params.get("broker_url"):
         # Not `broker_url`: CELERY_BROKER_URL would win over it, whatever the caller's configuration says.
         app.conf.update(broker_read_url=params["broker_url"], broker_write_url=params["broker_url"])

@@ -17,7 +17,7 @@ from celery.exceptions import BackendError
 from celery.exceptions import TimeoutError as WaitTimeout
 
 from task_abstraction.backends.celery import probe, worker
-from task_abstraction.backends.celery.application import SUBMITTED, LibraryCelery, make_app
+from task_abstraction.backends.celery.application import NO_RESULTS, SUBMITTED, LibraryCelery, make_app
 from task_abstraction.backends.celery.results import to_result
 from task_abstraction.backends.celery.schedules import last_sends
 from task_abstraction.base import Submission, TaskBackend
@@ -84,7 +84,11 @@ class CeleryBackend(TaskBackend):
         """Broker, queue type and pool."""
         pool = self._job.tier.pool if self._job is not None else "prefork"
         quorum = self._app is not None and self._app.conf.task_default_queue_type == "quorum"
-        return {"broker": self.broker_kind, "pool": pool, "quorum": quorum}
+        return {"broker": self.broker_kind, "pool": pool, "quorum": quorum, "results": self._keeps_results}
+
+    @property
+    def _keeps_results(self) -> bool:
+        return self._app is None or self._app.backend_cls != NO_RESULTS
 
     @contextlib.contextmanager
     def _reaching(self, address: str | None = None) -> Iterator[None]:
@@ -112,7 +116,8 @@ class CeleryBackend(TaskBackend):
     def _send(self, submission: Submission) -> str:
         policy, options = submission.policy, submission.options
         expires = options.expires.total_seconds() if options.expires is not None else policy.expires_s
-        ignore = bool(policy.ignore_result)
+        asked = self.app.conf.task_ignore_result if policy.ignore_result is None else policy.ignore_result
+        ignore = bool(asked) or not self._keeps_results
         if not ignore:
             self._mark(submission)
         try:
@@ -163,6 +168,8 @@ class CeleryBackend(TaskBackend):
         return decode_result(None if definition is None else definition.fn, value)
 
     def _look(self, task_id: str) -> TaskResult[Any]:
+        if self.app.backend_cls == NO_RESULTS:
+            self.require(Feature.RESULTS, "*")
         with self._reaching(self._result_address()):
             meta = self.app.backend.get_task_meta(task_id, cache=False)
         return to_result(task_id, meta, self._decode)

@@ -67,6 +67,7 @@ def configure(app: LibraryCelery, job: WorkerJob) -> None:
     """Give the application what belongs to this tier alone."""
     tier = job.tier
     app.conf.worker_soft_shutdown_timeout = (tier.soft_shutdown_s or 0.0) if tier.shutdown == "cut" else 0.0
+    app.conf.worker_disable_prefetch = tier.disable_prefetch
     app.steps["consumer"].add(health_step(job))
     register_all(app, job.tasks, job.policies, pool=tier.pool)
 
@@ -108,6 +109,8 @@ def run(app: LibraryCelery, job: WorkerJob, address: str, *, forget_job: Any) ->
             pool=job.tier.pool,
             loglevel=job.log_level,
             prefetch_multiplier=job.tier.prefetch,
+            max_tasks_per_child=job.tier.max_tasks_per_child,
+            max_memory_per_child=job.tier.max_memory_per_child_kib,
             optimization="fair",
             without_gossip=True,
             without_mingle=True,
