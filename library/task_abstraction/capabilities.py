@@ -50,7 +50,7 @@ EXPORTER_METRICS: Final = (
 )
 
 Facts = Mapping[str, object]
-"""What a condition may look at: broker (redis, amqp, sqs, memory), quorum, results (bool), pool, server (version tuple)."""
+"""What a condition may look at: broker (redis, amqp, sqs, memory), quorum, results, pool, server (version tuple)."""
 
 CONDITIONS: Final[Mapping[str, Callable[[Facts], bool]]] = {
     "amqp classic queues": lambda facts: facts.get("broker") == "amqp" and not facts.get("quorum"),
@@ -95,9 +95,7 @@ def _refused(backend: str, feature: Feature, mechanism: str, hint: str) -> Capab
 F = Feature
 CELERY: Final = (
     _native("celery", F.RESULTS, "result backend", "result store"),
-    _refused(
-        "celery", F.RESULTS, "no result store is configured", "Set CELERY_RESULT_BACKEND, or results: in the profile"
-    ),
+    _refused("celery", F.RESULTS, "no result store is configured", "Set CELERY_RESULT_BACKEND"),
     _emulated("celery", F.NOT_FOUND, "a marker state is stored before publish"),
     _emulated("celery", F.ASYNC_TASKS, "one event loop for each worker process"),
     _native("celery", F.DELAY, "countdown, up to the visibility timeout on redis"),

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, TypeVar, overload
 from task_abstraction.capabilities import capability
 from task_abstraction.config import BackendConfig, WorkerPlan, load_plan, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
-from task_abstraction.errors import TaskAlreadyRegistered, UnsupportedFeature
+from task_abstraction.discovery import import_tasks
+from task_abstraction.errors import ConfigurationError, TaskAlreadyRegistered, UnsupportedFeature
 from task_abstraction.models import Feature, RetryPolicy, SubmitOptions, Support
 from task_abstraction.policy import TaskPolicy, effective_policy
 from task_abstraction.tasks import TASK_REGISTRY, TaskDefinition, define, same_function
@@ -29,6 +30,7 @@ class Catalogue(ABC):
         self._definitions: dict[str, TaskDefinition] = {}
         self._declared: dict[str, str | None] = {}
         self._warned: set[tuple[str, Feature]] = set()
+        self._imported = False
 
     def facts(self) -> Mapping[str, object]:
         """What the conditions of the capability table look at: broker, quorum, pool, server."""
@@ -93,8 +95,21 @@ class Catalogue(ABC):
         return dict(sorted({**shared, **self._definitions}.items()))
 
     def is_known(self, name: str) -> bool:
-        """Whether a submit of this name is allowed: function, declaration or rendered route."""
-        return self.definition(name) is not None or name in self._declared or self.plan.knows(name)
+        """Whether a submit of this name is allowed: function, declaration, rendered route, or task of TASK_MODULES."""
+        if self.definition(name) is not None or name in self._declared or self.plan.knows(name):
+            return True
+        return self._import_once() and self.definition(name) is not None
+
+    def _import_once(self) -> bool:
+        # A producer that has imported nothing itself; the modules need not be importable where it runs.
+        if self._imported:
+            return False
+        self._imported = True
+        try:
+            import_tasks(read_setting("modules") or self.plan.modules)
+        except ConfigurationError as error:
+            log.warning("names of TASK_MODULES are not known here: %s", error)
+        return True
 
     def supports(self, feature: Feature) -> Support:
         """How this backend, with this broker and pool, gives a feature."""

@@ -4,14 +4,13 @@ import argparse
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 
 from task_abstraction.config import is_production, load_plan, read_setting, redact, resolve_queues
 from task_abstraction.config.settings import SETTINGS
+from task_abstraction.discovery import import_tasks
 from task_abstraction.errors import BackendNotConfigured, ConfigurationError, TaskBackendError
 from task_abstraction.registry import get_available_backends
 
@@ -77,38 +76,6 @@ def settings_from(flags: argparse.Namespace) -> WorkerSettings:
         log_level=level,
         log_format=read_setting("log_format", flag=flags.log_format),
     )
-
-
-def import_tasks(modules: Sequence[str]) -> None:
-    """Import the application's task modules from the working directory or the path.
-
-    Raises:
-        ConfigurationError: a module cannot be imported; the message gives file and line of the cause.
-    """
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    for name in modules:
-        try:
-            if name.endswith(".*"):
-                _import_package(name.removesuffix(".*"))
-            else:
-                import_module(name)
-        except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{frame.filename}:{frame.lineno}"
-            raise ConfigurationError(
-                f"task module '{name}' cannot be imported: {place}: {type(error).__name__}: {error}. "
-                "Set TASK_MODULES or --app to importable modules",
-                source="TASK_MODULES",
-            ) from error
-
-
-def _import_package(name: str) -> None:
-    from pkgutil import walk_packages
-
-    package = import_module(name)
-    for module in walk_packages(getattr(package, "__path__", ()), f"{name}."):
-        import_module(module.name)
 
 
 def prepare_environment(backend: str, queues: Sequence[str], environ: dict[str, str] | None = None) -> None:

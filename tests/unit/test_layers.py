@@ -29,7 +29,7 @@ LIBRARY_LAYERS = [
     {"models"},
     {"capabilities"},
     {"config"},
-    {"codec", "context", "registry", "tasks"},
+    {"codec", "context", "discovery", "registry", "tasks"},
     {"policy"},
     {"runtime"},
     {"catalogue", "worker_job"},

@@ -60,7 +60,12 @@ def test_every_setting_of_ours_exists():
 def test_the_callers_broker_wins_over_the_environment(monkeypatch):
     """A configuration object means what it says, whatever CELERY_BROKER_URL is."""
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://elsewhere/9")
-    app = make_app(BackendConfig("celery", {"broker_url": "redis://here:1/0"}), parse_plan({}))
+    monkeypatch.setenv("CELERY_RESULT_BACKEND", "redis://elsewhere/8")
+    app = make_app(
+        BackendConfig("celery", {"broker_url": "redis://here:1/0", "result_backend": "redis://here:1/1"}),
+        parse_plan({}),
+    )
+    assert app.backend.connparams["host"] == "here"
     assert app.connection_for_write().hostname == "here"
     assert app.connection_for_read().hostname == "here"
 

@@ -9,7 +9,7 @@ import pytest
 
 from task_abstraction import exporter, factory, registry, worker
 from task_abstraction.config import TierSettings, parse_plan
-from task_abstraction.errors import BackendNotInstalled, BackendNotSupported, BackendUnavailable
+from task_abstraction.errors import BackendNotInstalled, BackendNotSupported, BackendUnavailable, TaskNotRegistered
 from task_abstraction.models import QueueStats
 from tests.support.workers import clean_environment
 from tests.unit.library.fake_backend import FakeBackend
@@ -104,6 +104,23 @@ class TestWorker:
         assert changed == {}
         worker.prepare_environment("celery", ["q"], changed)
         assert changed == {"REMAP_SIGTERM": "SIGQUIT"}
+
+
+def test_a_producer_learns_names_from_task_modules(monkeypatch):
+    """A process that imported nothing itself still knows the application's tasks, and refuses a typo."""
+    monkeypatch.setenv("TASK_MODULES", "shop_tasks")
+    backend = factory.get_backend()
+    assert backend.submit("charge", 3)
+    with pytest.raises(TaskNotRegistered):
+        backend.submit("chrage", 3)
+
+
+def test_a_producer_without_the_modules_says_so(monkeypatch, caplog):
+    """The name stays unknown, and the log says why."""
+    monkeypatch.setenv("TASK_MODULES", "not_installed_here")
+    with pytest.raises(TaskNotRegistered):
+        factory.get_backend().submit("charge", 3)
+    assert "task module 'not_installed_here' cannot be imported" in caplog.text
 
 
 class TestExporter:

@@ -100,7 +100,9 @@ def make_app(config: BackendConfig, plan: WorkerPlan) -> LibraryCelery:
     """Build the application: defaults < rendered settings < what the library is built on < the connection."""
     params = config.connection_params
     rendered = rendered_settings()
-    app = LibraryCelery("task_abstraction", backend=result_store(config, rendered), set_as_current=False)
+    app = LibraryCelery("task_abstraction", set_as_current=False)
+    # Not `result_backend`: CELERY_RESULT_BACKEND would win over it, whatever the caller's configuration says.
+    app.backend_cls = result_store(config, rendered)
     queue = {"task_default_queue": read_setting("default_queue") or plan.default_queue or DEFAULT_QUEUE}
     app.conf.update({**DEFAULTS, **queue, **rendered, **REQUIRED})
     if params.get("broker_url"):
