@@ -1,6 +1,6 @@
 """The way through the house, once: load, plan, rules, render. Commands are prefixes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from taskgen import __version__
 from taskgen.artifact import Artifact
 from taskgen.errors import UsageError
-from taskgen.output.inputs import file_inputs
+from taskgen.output.inputs import digest
 from taskgen.output.lock import Origin
 from taskgen.plan.build import make_plan
 from taskgen.plan.model import Plan
@@ -73,13 +73,24 @@ def folders_of(this: Checked, target: str) -> AbstractSet[str]:
     return {path.split("/", 1)[0] for path in (*(file.path for file in spec.files), *(copy.to for copy in spec.copies))}
 
 
-def origin(this: Checked, *, project: Project) -> Origin:
-    """Return what a tree is rendered from, for its lock."""
-    where = sources(str(project.root), str(project.shipped))
-    inputs = dict(where.tree_inputs())
-    inputs |= file_inputs((name, str(path)) for name, path in this.loaded.inputs.items())
+def tree_inputs(project: Project) -> Mapping[str, str]:
+    """Return the digests of templates and library; taken before they are read, so that an edit meanwhile shows."""
+    return sources(str(project.root), str(project.shipped)).tree_inputs()
+
+
+def origin(this: Checked, *, trees: Mapping[str, str]) -> Origin:
+    """Return what a tree is rendered from, for its lock.
+
+    Args:
+        this: the profile, with the contents that were read.
+        trees: digests from `tree_inputs`.
+    """
+    files = {name: digest(content) for name, content in this.loaded.inputs.items()}
     return Origin(
-        version=__version__, profile=this.plan.profile.name, overrides=tuple(this.loaded.overrides), inputs=inputs
+        version=__version__,
+        profile=this.plan.profile.name,
+        overrides=tuple(this.loaded.overrides),
+        inputs={**trees, **files},
     )
 
 

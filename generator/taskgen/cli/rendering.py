@@ -100,6 +100,7 @@ def _render_one(project: Project, name: str, flags: Flags) -> bool:
     """Render one profile; say whether it went well."""
     from taskgen import pipeline
 
+    trees = pipeline.tree_inputs(project)
     this = pipeline.checked(name, project=project, overrides=flags.overrides)
     said = _tell_findings(this.findings, name)
     if this.blocked:
@@ -113,7 +114,7 @@ def _render_one(project: Project, name: str, flags: Flags) -> bool:
         name=name,
         folder=pipeline.output_folder(project, name, flags.out, this.plan.profile.output),
         artifacts=artifacts,
-        origin=pipeline.origin(this, project=project),
+        origin=pipeline.origin(this, trees=trees),
         only=pipeline.folders_of(this, flags.target) if flags.target else None,
     )
     settled = _compare(tree) if flags.check else _write(tree, force=flags.force)

@@ -7,6 +7,7 @@ from typing import Any
 from taskgen.plan.derivation import Fact
 from taskgen.plan.routing import policies_of, queues_of
 from taskgen.profile.model import Profile
+from taskgen.profile.paths import join
 from taskgen.profile.tier import Tier
 from taskgen.profile.workload import TaskPolicy
 
@@ -76,7 +77,7 @@ def _longest(
     for glob, policy in policies:
         value = read(policy)
         if value is not None and value > winner.value:
-            winner = Fact(value, f'tasks."{glob}".{leaf}')
+            winner = Fact(value, join(("tasks", glob, leaf)))
     return winner
 
 

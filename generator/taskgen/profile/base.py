@@ -21,7 +21,7 @@ class Model(BaseModel):
 
 
 class KeyedError(ValueError):
-    """A model is wrong as a whole, and one of its keys is the place to mend it."""
+    """A model is wrong as a whole, and one of its keys (or a path below it) is the place to mend it."""
 
     def __init__(self, key: str, message: str) -> None:
         self.key = key

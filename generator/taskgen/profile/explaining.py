@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from taskgen.errors import Position, Problem
 from taskgen.profile.base import KeyedError
 from taskgen.profile.nodes import Items, Keys, Node, Scalar, child, find
-from taskgen.profile.paths import Parts, join
+from taskgen.profile.paths import Parts, join, split
 from taskgen.profile.phrases import Phrase, phrase_for
 from taskgen.profile.positions import Positions
 from taskgen.profile.shape import ANY, description_at, keys_at, places_of
@@ -74,7 +74,7 @@ class Explainer:
             node = below
         cause = context.get("error")
         if isinstance(cause, KeyedError):
-            path.append(cause.key)
+            path.extend(split(cause.key))
         return _Failure(tuple(path), tuple(branches), kind, context, is_key)
 
     def _all(self, failures: Sequence[_Failure], level: int) -> Iterable[Problem]:

@@ -9,11 +9,12 @@ from taskgen.profile.files import (
     SHIPPED,
     Project,
     Source,
+    decode,
     fragments,
     is_inside,
     is_name,
     leads_out,
-    read_text,
+    read_bytes,
 )
 from taskgen.profile.nodes import Items, Keys, Node, Scalar
 from taskgen.profile.paths import join
@@ -31,6 +32,8 @@ class Layer:
 
     source: Source
     tree: Keys
+    content: bytes
+    """what was parsed: the lock must vouch for just that"""
 
 
 @dataclass(slots=True)
@@ -45,17 +48,19 @@ class Chain:
     def follow(self, source: Source, *, above: Sequence[Source] = ()) -> None:
         """Add the files that a source extends, then the source itself."""
         self.done.add(source)
-        tree = self._tree(source)
-        if tree is None:
+        parsed = self._parsed(source)
+        if parsed is None:
             return
+        tree, content = parsed
         for part, position, name in self._names(tree):
             self._extend(source, name, position, part, (*above, source))
-        self.layers.append(Layer(source, tree))
+        self.layers.append(Layer(source, tree, content))
 
-    def _tree(self, source: Source) -> Keys | None:
+    def _parsed(self, source: Source) -> tuple[Keys, bytes] | None:
         start = Position(source.logical, 1, 1)
         try:
-            tree, problems = parse(read_text(source, self.project), source.logical)
+            content = read_bytes(source, self.project)
+            tree, problems = parse(decode(content, source.logical), source.logical)
         except ProfileError as error:
             self.problems += error.problems
             return None
@@ -63,7 +68,7 @@ class Chain:
         if tree is not None:
             self.problems += find_secrets(tree)
         if isinstance(tree, Keys):
-            return tree
+            return tree, content
         if tree is None or (isinstance(tree, Scalar) and tree.value is None):
             message = "empty: write a profile, or remove the file"
         else:

@@ -93,11 +93,11 @@ def leads_out(source: Source, project: Project) -> bool:
     return not source.file(project).resolve().is_relative_to(source.folder(project).resolve())
 
 
-def read_text(source: Source, project: Project) -> str:
+def read_bytes(source: Source, project: Project) -> bytes:
     """Read a profile file.
 
     Raises:
-        ProfileError: not readable, not a regular file, outside the profiles folder, too large, or not UTF-8.
+        ProfileError: not readable, not a regular file, outside the profiles folder, or too large.
     """
     path = source.file(project)
     try:
@@ -111,7 +111,7 @@ def read_text(source: Source, project: Project) -> str:
         ) from None
     if len(content) > MOST_BYTES:
         raise _problem(source, f"larger than {MOST_BYTES // 1024} KiB: split it into fragments")
-    return decode(content, source.logical)
+    return content
 
 
 def decode(content: bytes, file: str) -> str:

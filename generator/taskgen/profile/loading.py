@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import ValidationError
@@ -36,8 +35,8 @@ class Loaded:
     """instance of the schema with the discovered targets"""
     positions: Positions
     """place of every value"""
-    inputs: Mapping[str, Path]
-    """logical name -> file, in merge order"""
+    inputs: Mapping[str, bytes]
+    """logical name -> content that was read, in merge order"""
     specs: Mapping[str, TargetSpec]
     """the discovered targets"""
     overrides: tuple[str, ...] = ()
@@ -63,7 +62,7 @@ def load(name: str, *, project: Project, overrides: Sequence[str] = ()) -> Loade
     tree = settle_keys(_overridden(tree, overrides))
     specs = discover(project)
     profile, positions = _checked(tree, source, specs)
-    inputs = {layer.source.logical: layer.source.file(project) for layer in layers}
+    inputs = {layer.source.logical: layer.content for layer in layers}
     return Loaded(profile, positions, MappingProxyType(inputs), MappingProxyType(specs), tuple(overrides))
 
 

@@ -21,6 +21,7 @@ from taskgen.profile.base import (
     TierName,
 )
 from taskgen.profile.operations import BootstrapStep, DeadLetter, Egress, Monitoring, Queue, Region, Schedule
+from taskgen.profile.paths import join
 from taskgen.profile.tier import Family, Pod, Tier
 from taskgen.profile.workload import TaskPolicy
 
@@ -100,4 +101,19 @@ class Profile(Model):
     def _has_a_tier(self) -> Self:
         if not self.tiers:
             raise KeyedError("tiers", "no tier: add at least one under tiers or families")
+        return self
+
+    @model_validator(mode="after")
+    def _tiers_name_their_backend(self) -> Self:
+        configured = self.backends.names()
+        for name, tier in self.tiers.items():
+            if tier.backend is None and len(configured) > 1:
+                raise KeyedError(
+                    join(("tiers", name)), f"there are several backends: add backend: {' or '.join(configured)}"
+                )
+            if tier.backend is not None and tier.backend not in configured:
+                raise KeyedError(
+                    join(("tiers", name, "backend")),
+                    f"{tier.backend} is not configured: add backends.{tier.backend}, or name {' or '.join(configured)}",
+                )
         return self

@@ -6,6 +6,7 @@ from datetime import timedelta
 from taskgen.plan.model import Plan, TierPlan
 from taskgen.plan.routing import policies_of
 from taskgen.plan.schedules import shortest_interval
+from taskgen.profile.paths import join
 from taskgen.profile.scalars import format_duration as text
 from taskgen.rules.engine import Breach, rule
 from taskgen.rules.names import celery_settings, close_name
@@ -52,7 +53,7 @@ def late_acknowledgement_needs_idempotence(plan: Plan) -> Iterator[Breach]:
             idempotent = tier.profile.task.idempotent if policy.idempotent is None else policy.idempotent  # type: ignore[union-attr]
             if policy and policy.acknowledge == "late" and not idempotent:
                 yield Breach(
-                    f'tasks."{glob}".acknowledge',
+                    join(("tasks", glob, "acknowledge")),
                     f"tasks of tier {tier.name} are acknowledged late but are not idempotent",
                 )
 

@@ -157,24 +157,3 @@ def waivers_name_rules(plan: Plan) -> Iterator[Breach]:
     for name in plan.profile.waivers:
         if name not in known:
             yield Breach(f"waivers.{name}", f"there is no rule {name}")
-
-
-@rule(
-    "U07",
-    "E/E/E",
-    why="the tier would run on a backend that has no address",
-    reference="design/profile.md: backends",
-    remedy="name a configured backend, or configure it under backends",
-)
-def tiers_name_their_backend(plan: Plan) -> Iterator[Breach]:
-    """With several backends each tier names its own, and it is configured."""
-    configured = plan.profile.backends.names()
-    for name, tier in plan.profile.tiers.items():
-        if tier.backend is None and len(configured) > 1:
-            yield Breach(
-                f"tiers.{name}",
-                f"there are several backends ({', '.join(configured)}) and the tier names none",
-                "add backend:",
-            )
-        elif tier.backend is not None and tier.backend not in configured:
-            yield Breach(f"tiers.{name}.backend", f"{tier.backend} is not configured under backends")

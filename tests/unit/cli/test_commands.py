@@ -58,7 +58,7 @@ def test_check_prints_findings_as_json(project):
 
     finding = next(entry for entry in json.loads(done.stdout) if entry["rule"] == "S06")
     assert finding["severity"] == "note"
-    assert finding["position"] == {"file": "profiles/dev-celery.yaml", "line": 6, "column": 50}
+    assert finding["position"] == {"file": "profiles/dev-celery.yaml", "line": 6, "column": 49}
     assert finding["profile"] == "dev-celery"
 
 

@@ -74,7 +74,6 @@ CASES = [
     ("U04", "redis", ["tiers.main.env.TASK_TIER=other"], "tiers.main.env.TASK_TIER"),
     ("U05", "temporal", ["tiers.main.task.soft_time_limit=50s"], "tiers.main.task.soft_time_limit"),
     ("U06", "redis", ["waivers.Z99=a reason that nobody needs"], "waivers.Z99"),
-    ("U07", "redis", ["tiers.main.backend=temporal"], "tiers.main.backend"),
 ]
 SECOND_TIER = (
     "tiers.second={queues: [work], task: {duration: {p50: 1s, p99: 9s}, time_limit: 30s, soft_time_limit: 20s,"
