@@ -1,6 +1,7 @@
 """What the target kubernetes renders: the fields that decide whether work is lost."""
 
 import pytest
+import yaml
 
 from taskgen.errors import TemplateError
 from taskgen.rendering.render import render
@@ -94,6 +95,15 @@ class TestEveryProfile:
                 text = file.content.decode().partition("resources:\n")[2].splitlines()
                 there = [path.rpartition("/")[2] for path in files if path.startswith(f"{folder}/")]
                 assert [line.removeprefix("  - ") for line in text] == sorted(set(there) - {name})
+
+    def test_alerts_are_those_that_promtool_checks(self, profile):
+        """The PrometheusRule holds the groups of prometheus/rules.yaml, no more and no less."""
+        base = loaded(profile)
+        rules = render(plan_of(profile), base.specs, roots=PROJECT.template_roots(), trees={}, only="prometheus")
+        (text,) = (file.content for file in rules if file.path == "prometheus/rules.yaml")
+        (rule,) = of_kind(objects(profile), "PrometheusRule").values()
+
+        assert rule["spec"] == yaml.load(text, yaml.CSafeLoader)
 
     def test_no_secret_is_rendered(self, profile):
         """Secrets are referred to, never written."""
