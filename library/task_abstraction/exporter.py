@@ -260,8 +260,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(parser().parse_args(arguments))
     except TaskBackendError as error:
-        print(f"task-backend-exporter: {redact(str(error))}", file=sys.stderr)  # noqa: T201 - the output of the command
-        return 1
+        text = str(error)
+    except Exception as error:
+        log.debug("unexpected error", exc_info=True)
+        text = f"unexpected {type(error).__name__}: {error}. --log-level DEBUG shows where"
+    print(f"task-backend-exporter: {redact(text)}", file=sys.stderr)  # noqa: T201 - the output of the command
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Celery on real brokers: submit by name from another process, results, states, shutdown, outages."""
 
+import contextlib
 import os
 import signal
 import time
@@ -252,19 +253,25 @@ class TestOutages:
         with pytest.raises(TaskNotFound):
             broker.producer().get_result(submission.task_id)
 
-    @pytest.mark.usefixtures("redis")  # skips where there is none
-    def test_a_worker_survives_a_broker_restart(self, tmp_path):
+    @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+    def test_a_worker_survives_a_broker_restart(self, kind, redis, request, tmp_path):
         """While the broker is away the worker is live and not ready; afterwards it serves again without a restart."""
-        with servers.redis() as own:
-            broker = redis_broker(own)
-            with worker(broker.environment(), tmp_path, "--queues", "low_priority") as running_worker:
-                own.server.stop()
-                wait_until(lambda: running_worker.get("/readyz")[0] == 503, timeout_s=20)
-                assert running_worker.get("/livez")[0] == 200
-                own.server.start()
-                running_worker.wait_ready()
-                backend = broker.producer()
-                assert backend.get_result(backend.submit("export_report", 1), timeout=30).is_completed
+        request.getfixturevalue(kind)  # skips where there is none; the one to be ended is our own
+        with contextlib.ExitStack() as stack:
+            if kind == "redis":
+                broker = redis_broker(stack.enter_context(servers.redis()))
+            else:
+                broker = rabbitmq_broker(stack.enter_context(servers.rabbitmq()), redis)
+            running_worker = stack.enter_context(worker(broker.environment(), tmp_path, "--queues", "low_priority"))
+            backend = broker.producer()
+            assert backend.get_result(backend.submit("export_report", 1), timeout=20).is_completed
+
+            broker.server.stop()
+            wait_until(lambda: running_worker.get("/readyz")[0] == 503, timeout_s=20)
+            assert running_worker.get("/livez")[0] == 200
+            broker.server.start()
+            running_worker.wait_ready()
+            assert backend.get_result(backend.submit("export_report", 1), timeout=30).is_completed
 
 
 def _closed(url):

@@ -88,6 +88,17 @@ class TestWorker:
         assert worker.main(["--app", "shop_tasks", "--queues", "other", "--dry-run"]) == 1
         assert "tier low, queues other, 7 slots" in capsys.readouterr().out
 
+    def test_a_surprise_is_one_line(self, capsys, monkeypatch):
+        """An error that nobody foresaw: exit code 1, its class and text, no traceback and no secret."""
+
+        def surprise(*_):
+            raise OSError("cannot open redis://u:surprising-password@h/0")
+
+        monkeypatch.setattr(FakeBackend, "_serve", surprise)
+        assert worker.main(["--app", "shop_tasks", "--queues", "orders"]) == 1
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last.startswith("task-backend-worker: unexpected OSError: cannot open redis://***@h/0.")
+
     def test_wrong_usage_is_code_2(self):
         """Argparse's own code."""
         with pytest.raises(SystemExit) as caught:

@@ -179,16 +179,17 @@ class CeleryBackend(TaskBackend):
         if known.is_finished:
             return known
         seconds = None if timeout == float("inf") else timeout
-        waiting = self.app.AsyncResult(task_id)
+        waiting: Any = self.app.AsyncResult(task_id)
         try:
             with self._reaching(self._result_address()):
                 # Redis announces results; the interval is for result backends that have to be asked.
                 waiting.get(timeout=seconds, propagate=False, interval=0.05, disable_sync_subtasks=False)
+                meta = waiting._get_task_meta()  # noqa: SLF001 - what the wait has just received
         except WaitTimeout:
             raise ResultTimeout(task_id, timeout) from None
         finally:
             self._stop_listening(waiting)
-        return self._look(task_id)
+        return to_result(task_id, meta, self._decode)
 
     def _stop_listening(self, waiting: Any) -> None:  # noqa: ANN401 - Celery's AsyncResult
         with contextlib.suppress(*OUTAGES):
