@@ -180,7 +180,8 @@ def env_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
         raise _refuse(value, "holds a line break or control character, which an environment file cannot carry")
     if _ENV_PLAIN.fullmatch(text):
         return text
-    if "'" not in text:
+    # Compose takes a backslash before the closing quote for an escape, also between single quotes (v5.6.1).
+    if "'" not in text and not text.endswith("\\"):
         return f"'{text}'"
     if not set(text) & set('"\\$`'):
         return f'"{text}"'
