@@ -82,7 +82,8 @@ def unknown_task(metrics: WorkerMetrics) -> Callable[..., Any]:
 
     async def refuse(_: Sequence[RawValue]) -> NoReturn:
         info = activity.info()
-        metrics.failed(info.task_queue, UNKNOWN_TASK, Reason.INVALID)
+        if not attempts_left(info):
+            metrics.failed(info.task_queue, UNKNOWN_TASK, Reason.INVALID)
         raise ApplicationError(f"Task '{info.activity_type}' not registered on this worker", type="TaskNotRegistered")
 
     return activity.defn(dynamic=True)(refuse)
@@ -171,17 +172,18 @@ class _Inbound(ActivityInboundInterceptor):
     def _translated(self, error: Exception, info: activity.Info, policy: TaskPolicy) -> ApplicationError:
         """The error as the server stores it: class and text of the body's own, and whether it may be tried again."""
         own = error if isinstance(error, ApplicationError) else None
-        final = (own is not None and own.non_retryable) or not policy.is_retryable(error)
-        again = not final and attempts_left(info)
+        again = attempts_left(info) and policy.wants_retry(error, info.attempt)
+        again = again and not (own is not None and own.non_retryable)
         self._count(info, Reason.ERROR, again=again)
-        if own is not None:
+        if own is not None and (again or own.non_retryable):
             return own
         # The server's own delays have no jitter.
         delay = max(SHORTEST_RETRY_S, policy.retry.delay_after(info.attempt))
         return ApplicationError(
             str(error)[:TRACE_ERROR_CHARS],
-            type=type(error).__name__,
-            non_retryable=final,
+            type=type(error).__name__ if own is None else own.type,
+            # Also where the server would go on: a producer that only knows the name sent the tier's number of attempts.
+            non_retryable=not again,
             next_retry_delay=timedelta(seconds=delay) if again else None,
         )
 

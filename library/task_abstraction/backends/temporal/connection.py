@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from task_abstraction.config import BackendConfig, redact
 from task_abstraction.config.backend import TEMPORAL_PORT, VARIABLES
 from task_abstraction.config.settings import first_set
-from task_abstraction.errors import BackendUnavailable, ConfigurationError
+from task_abstraction.errors import BackendUnavailable, ConfigurationError, ResultTimeout
 from task_abstraction.runtime.loop import PROCESS_LOOP
 
 T = TypeVar("T")
@@ -151,6 +151,8 @@ def reaching(address: str) -> Iterator[None]:
         if "client connect" not in str(error):
             raise
         raise BackendUnavailable("temporal", address, redact(str(error))) from error
+    except ResultTimeout:
+        raise  # a wait that ran out says nothing about the server
     except TimeoutError as error:
         raise BackendUnavailable("temporal", address, "no answer in time") from error
 
