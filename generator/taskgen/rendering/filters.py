@@ -9,7 +9,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from taskgen.errors import TemplateError
-from taskgen.plan.document import plan_document
+from taskgen.plan.document import plan_document, task_policy
+from taskgen.plan.hatchet import hatchet_options
 from taskgen.profile.scalars import format_duration
 from taskgen.rendering.encoding import json_document, json_text, yaml_block
 from taskgen.rendering.literal import yaml_literal
@@ -112,5 +113,7 @@ FILTERS: Final[Mapping[str, Any]] = {
     "json_text": json_text,
     "python_name": python_name,
     "plan_document": plan_document,
+    "task_policy": task_policy,
+    "hatchet_options": hatchet_options,
 }
 """By the name that templates use."""
