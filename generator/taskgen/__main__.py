@@ -9,7 +9,9 @@ def main() -> int:
 
     said = answer(sys.argv[1:])
     if said is not None:
-        sys.stdout.write(said)
+        for line in said.splitlines(keepends=True):
+            # What the run told about the answer is `place: ...: warning ...`, as it was then on stderr.
+            (sys.stderr if ": warning " in line else sys.stdout).write(line)
         return 0
     from taskgen.cli.main import run
 

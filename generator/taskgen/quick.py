@@ -3,7 +3,7 @@
 Whatever is not the plain form of these two commands, or not surely unchanged, goes the whole way.
 """
 
-# ruff: noqa: PTH109, PTH112, PTH120
+# ruff: noqa: PTH109, PTH112, PTH120, PTH208
 # (pathlib would cost 9 ms)
 
 import os
@@ -20,42 +20,62 @@ if TYPE_CHECKING:
 def answer(arguments: "Sequence[str]") -> str | None:
     """Return what the command would print, or None when the whole way has to find out."""
     asked = _parse(arguments)
-    if asked is None:
-        return None
-    name, command, overrides = asked
     root = _root()
-    if root is None:
+    if asked is None or root is None:
         return None
+    out = asked.out if asked.out is not None else root + "/out"
     where = sources(root, data_path())
-    said = unchanged(f"{root}/out/{name}", command=command, profile=name, overrides=overrides, sources=where)
-    return None if said is None else said + "\n"
+    answers = []
+    for name in asked.names or _profiles(root):
+        said = unchanged(f"{out}/{name}", command=asked.command, profile=name, overrides=asked.overrides, sources=where)
+        if said is None:
+            return None
+        answers.append(said)
+    return "\n".join(answers) + "\n" if answers else None
 
 
-def _parse(arguments: "Sequence[str]") -> "tuple[str, str, list[str]] | None":
-    """Return profile, command and overrides of the plain form, else None."""
+class _Asked:
+    """A plain `render`: for which profiles, where, and whether it only checks."""
+
+    __slots__ = ("command", "names", "out", "overrides")
+
+    def __init__(self) -> None:
+        self.command = "render"
+        self.names: list[str] = []
+        self.out: str | None = None
+        self.overrides: list[str] = []
+
+
+def _parse(arguments: "Sequence[str]") -> "_Asked | None":
+    """Return what a plain form of the command asks for, else None."""
     if not arguments or arguments[0] != "render":
         return None
-    name, command = None, "render"
-    overrides: list[str] = []
+    asked, every = _Asked(), False
     rest = list(arguments[1:])
     while rest:
         word = rest.pop(0)
-        flag, _, value = word.partition("=")
+        flag, equals, value = word.partition("=")
         if word == "--check":
-            command = "check"
-        elif flag in ("--profile", "-p", "--set"):
-            if not value and not rest:
-                return None
-            value = value or rest.pop(0)
+            asked.command = "check"
+        elif word == "--all":
+            every = True
+        elif flag in {"--profile", "-p", "--set", "--out"} and (equals or rest):
+            value = value if equals else rest.pop(0)
             if flag == "--set":
-                overrides.append(value)
+                asked.overrides.append(value)
+            elif flag == "--out":
+                asked.out = value
             else:
-                name = value
+                asked.names.append(value)
         else:
             return None
-    if name is None or "/" in name or name.startswith((".", "-")):
-        return None
-    return name, command, overrides
+    plain = all(name and "/" not in name and not name.startswith((".", "-")) for name in asked.names)
+    return asked if plain and len(asked.names) == (0 if every else 1) else None
+
+
+def _profiles(root: str) -> "list[str]":
+    """Return the names of the project's own profiles, as `--all` takes them."""
+    return sorted(name[: -len(".yaml")] for name in os.listdir(root + "/profiles") if name.endswith(".yaml"))
 
 
 def _root() -> str | None:

@@ -1,59 +1,141 @@
-"""Artifacts of shipped profiles in memory, also with values that no profile file would state."""
+"""A fleet that is started from rendered settings alone: the environment file of a tier and the command of its plan."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from taskgen import pipeline
-from taskgen.artifact import Artifact
-from taskgen.plan.build import make_plan
-from taskgen.plan.model import Plan
-from taskgen.profile.files import Project
-from taskgen.profile.model import Profile
+from tests.support.command import ROOT, taskgen
+from tests.support.servers import free_port
+from tests.support.workers import STOP_TIMEOUT_S, Running
 
-ROOT = Path(__file__).parents[2]
-PROJECT = Project(root=ROOT)
-SHIPPED = tuple(
-    sorted(
-        path.stem for path in (ROOT / "profiles").glob("*.yaml") if path.stem.startswith(("dev-", "staging-", "prod-"))
-    )
-)
-"""Names of the shipped profiles."""
-Change = Callable[[Profile], Profile]
-
-
-@cache
-def _checked(name: str, overrides: tuple[str, ...]) -> pipeline.Checked:
-    return pipeline.checked(name, project=PROJECT, overrides=overrides)
-
-
-def plan_of(name: str, *overrides: str, change: Change | None = None) -> Plan:
-    """The plan of a shipped profile, with overrides as `--set` takes them, or with a changed profile."""
-    this = _checked(name, overrides)
-    return this.plan if change is None else make_plan(change(this.loaded.profile))
-
-
-def artifacts(name: str, targets: Sequence[str], *overrides: str, change: Change | None = None) -> tuple[Artifact, ...]:
-    """Artifacts of some targets of a shipped profile."""
-    this = _checked(name, overrides)
-    if change is not None:
-        this = replace(this, plan=plan_of(name, *overrides, change=change))
-    return tuple(artifact for target in targets for artifact in pipeline.rendered(this, project=PROJECT, target=target))
+APPLICATION = ROOT / "examples" / "docflow"
+SOURCE_AND_RUN = 'set -a; . "$0"; set +a; exec env "$@"'
+"""What an operator would type: read the tier's variables, then run the command with a few of one's own on top."""
+PRODUCER = """
+import json, sys
+from task_abstraction import get_backend
+backend = get_backend()
+name, args, kwargs, wait = json.load(sys.stdin)
+task_id = backend.submit(name, *args, **kwargs)
+answer = {"id": task_id}
+if wait:
+    result = backend.get_result(task_id, timeout=90)
+    answer |= {"status": str(result.status), "result": result.result, "attempts": result.attempts}
+print(json.dumps(answer))
+backend.close()
+"""
+READER = """
+import json, sys
+from task_abstraction import get_backend
+backend = get_backend()
+result = backend.get_result(sys.argv[1], timeout=float(sys.argv[2]) or None)
+print(json.dumps({"status": str(result.status), "result": result.result, "attempts": result.attempts}))
+backend.close()
+"""
 
 
-def texts(name: str, target: str, *overrides: str, change: Change | None = None) -> dict[str, str]:
-    """Text of each artifact of one target, by path; without the copied library."""
-    return {
-        artifact.path: artifact.content.decode()
-        for artifact in artifacts(name, [target], *overrides, change=change)
-        if "/library/" not in artifact.path
-    }
+@dataclass(frozen=True)
+class Fleet:
+    """A rendered profile and what its secrets hold."""
 
+    folder: Path
+    """out/<profile>"""
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
-def write(folder: Path, found: Sequence[Artifact]) -> None:
-    """Write artifacts below a folder, without a lock."""
-    for artifact in found:
-        path = folder / artifact.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(artifact.content)
+    @classmethod
+    def render(
+        cls, profile: str, out: Path, *, overrides: Sequence[str] = (), secrets: Mapping[str, str] | None = None
+    ) -> "Fleet":
+        """Render a shipped profile with the command line, into a folder of its own."""
+        flags = [word for override in overrides for word in ("--set", override)]
+        taskgen("render", "--profile", profile, "--out", str(out), *flags, check=True)
+        return cls(out / profile, secrets or {})
+
+    @property
+    def plan(self) -> Any:
+        """The rendered plan.json."""
+        return json.loads((self.folder / "settings" / "plan.json").read_text())
+
+    def arguments(self, tier: str, command: Sequence[str], **extra: str) -> list[str]:
+        """The command with the tier's rendered variables, as a shell starts it."""
+        variables = {"TASK_SETTINGS_DIR": str(self.folder / "settings"), **self.secrets, **extra}
+        pairs = [f"{name}={value}" for name, value in variables.items()]
+        return [
+            "/bin/sh",
+            "-c",
+            SOURCE_AND_RUN,
+            str(self.folder / "settings" / "env" / f"{tier}.env"),
+            *pairs,
+            *command,
+        ]
+
+    def environment(self) -> dict[str, str]:
+        """What the machine itself adds: where the programs and the application are."""
+        kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+        path = os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
+        return {**kept, "PATH": path, "PYTHONPATH": str(APPLICATION)}
+
+    @contextlib.contextmanager
+    def worker(self, tier: str, tmp: Path) -> Iterator[Running]:
+        """Run the worker of a tier by its rendered command until the block ends; it is ready when this begins."""
+        port = free_port()
+        extra = {
+            "TASK_HEALTH_PORT": str(port),
+            "TASK_SDK_METRICS_PORT": str(free_port()),
+            "HATCHET_CLIENT_WORKER_HEALTHCHECK_PORT": str(free_port()),
+        }
+        command = self.plan["tiers"][tier]["command"]
+        with self._run(self.arguments(tier, command, **extra), tmp / f"{tier}-{port}.log", port) as running:
+            yield running.wait_ready()
+
+    @contextlib.contextmanager
+    def exporter(self, tier: str, tmp: Path) -> Iterator[Running]:
+        """Run the exporter with the variables of a tier until the block ends."""
+        port = free_port()
+        command = ["task-backend-exporter", "--port", str(port), "--interval", "0.5"]
+        with self._run(self.arguments(tier, command), tmp / f"exporter-{port}.log", port) as running:
+            yield running.wait_ready()
+
+    @contextlib.contextmanager
+    def _run(self, arguments: Sequence[str], log: Path, port: int) -> Iterator[Running]:
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                arguments, cwd=log.parent, env=self.environment(), stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            yield Running(process, port, log)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(STOP_TIMEOUT_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+    def submit(self, tier: str, name: str, *args: Any, wait: bool = True, **kwargs: Any) -> Any:
+        """Submit a task by name from a process of its own, and wait for its result unless told not to."""
+        return self._python(tier, PRODUCER, stdin=json.dumps([name, args, kwargs, wait]))
+
+    def result(self, tier: str, task_id: str, *, timeout_s: float = 60) -> Any:
+        """Read a result in a process of its own."""
+        return self._python(tier, READER, task_id, str(timeout_s))
+
+    def _python(self, tier: str, script: str, *words: str, stdin: str = "") -> Any:
+        done = subprocess.run(
+            self.arguments(tier, [sys.executable, "-c", script, *words]),
+            env=self.environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.splitlines()[-1])

@@ -65,3 +65,19 @@ def quorum_has_a_majority(plan: Plan) -> Iterator[Breach]:
     celery = plan.profile.backends.celery
     if celery and celery.broker.queue_type == "quorum" and (celery.broker.nodes < 3 or celery.broker.nodes % 2 == 0):  # noqa: PLR2004
         yield Breach(f"{AT}.nodes", f"{celery.broker.nodes} nodes form no useful majority")
+
+
+@rule(
+    "Q07",
+    "N/E/E",
+    why="the autoscaler cannot count running tasks: it removes busy workers, or falls back",
+    reference="autoscaling.md 4.3: AMQP tells what is ready only (keda#356), measured",
+    remedy="set broker.management_url to a secret reference: {secret: name, key: management_url}",
+)
+def running_tasks_are_counted(plan: Plan) -> Iterator[Breach]:
+    """The exporter reaches RabbitMQ's management API where a tier is scaled."""
+    celery = plan.profile.backends.celery
+    if celery is None or celery.broker.kind != "rabbitmq" or celery.broker.management_url is not None:
+        return
+    if any(tier.autoscaled for tier in plan.tiers_of("celery")):
+        yield Breach(f"{AT}.management_url", "unacknowledged messages are only counted by the management API")

@@ -42,6 +42,7 @@ CASES = [
     ("Q02", "rabbitmq", ["backends.celery.broker.queue_type=classic"], "backends.celery.broker.queue_type"),
     ("Q02", "rabbitmq", ["tiers.main.autoscale={min: 1, max: 4}"], "tiers.main.autoscale"),
     ("Q06", "rabbitmq", ["backends.celery.broker.nodes=2"], "backends.celery.broker.nodes"),
+    ("Q07", "rabbitmq", ["backends.celery.broker.management_url=null"], "backends.celery.broker.management_url"),
     ("T01", "temporal", ["tiers.main.shutdown.grace=30s"], "tiers.main.shutdown.grace"),
     ("T03", "temporal", ["tiers.main.shutdown=cut", "tiers.main.retry.max_attempts=1"], "tiers.main.shutdown.mode"),
     ("T06", "temporal", ["tiers.main.recovery_goal=10s"], "tiers.main.recovery_goal"),
