@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.docker import PYTHON_IMAGE, Docker, docker
+from tests.support.in_memory import ROOT, artifacts, write
 from tests.support.need import need
-from tests.support.rendered import ROOT, artifacts, write
 from tests.support.servers import wait_until
 from tests.support.workers import samples
 
