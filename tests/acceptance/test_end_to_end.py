@@ -53,7 +53,7 @@ def temporal_fleet(temporal, out):
 @pytest.fixture(scope="module")
 def hatchet_fleet(out):
     """`dev-hatchet` with the addresses of the engine that the test run was given."""
-    need("hatchet", "hatchet_sdk")
+    need("hatchet", "hatchet-sdk")
     given = hatchet_environment()
     overrides = [
         f"backends.hatchet.host_port={given['HATCHET_CLIENT_HOST_PORT']}",
