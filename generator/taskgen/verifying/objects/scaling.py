@@ -55,6 +55,8 @@ def bounds(cluster: Cluster) -> Iterator[Problem]:
         high = manifest.at("spec.maxReplicaCount" if keda else "spec.maxReplicas", 100)
         if low > high:
             yield problem(manifest, f"min {low} is above max {high}")
+        if not keda and low < 1:
+            yield problem(manifest, "minReplicas 0 needs the alpha gate HPAScaleToZero: use KEDA, or at least 1")
         fallback = manifest.at("spec.fallback.replicas")
         if fallback is not None and not low <= fallback <= high:
             yield problem(manifest, f"spec.fallback.replicas {fallback} is not between {low} and {high}")
