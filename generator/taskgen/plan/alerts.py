@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import Final
 
 from taskgen.plan.model import TierPlan
-from taskgen.plan.scenarios import Alert, Scenario, scenarios
+from taskgen.plan.monitoring import Alert, Recording, RulesPlan, TierRules
+from taskgen.plan.scenarios import scenarios
 from taskgen.profile.model import Profile
 
 MINUTE: Final = timedelta(minutes=1)
@@ -39,16 +40,6 @@ BURNS: Final = (
 WINDOWS: Final = ("5m", "30m", "1h", "6h", "3d")
 LONG_WINDOWS: Final = ("6h", "3d")
 """Windows whose recording rules are evaluated every five minutes: the range is costly (monitoring.md 6)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
-    """One recording rule."""
-
-    record: str
-    expr: str
-    long: bool
-    """whether it belongs to the group that is evaluated every five minutes"""
 
 
 def number(value: float) -> str:
@@ -238,26 +229,6 @@ def _failure_burns(tier: TierPlan, alert: _Maker) -> Iterator[Alert]:
             severity="ticket",
             section="failures",
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TierRules:
-    """The rules of one tier."""
-
-    tier: str
-    recordings: tuple[Recording, ...]
-    alerts: tuple[Alert, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RulesPlan:
-    """All rules of a profile, and the scenarios of their tests."""
-
-    blind: Mapping[str, str]
-    """by backend: the expression that holds while its exporter is away or cannot read the broker"""
-    tiers: tuple[TierRules, ...]
-    scenarios: tuple[Scenario, ...]
-    runbook: str
 
 
 def rules_plan(profile: Profile, tiers: tuple[TierPlan, ...]) -> RulesPlan:

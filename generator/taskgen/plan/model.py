@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from taskgen.plan.derivation import Trail
+from taskgen.plan.monitoring import RulesPlan
 from taskgen.profile.base import SecretKey
 from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
 
 if TYPE_CHECKING:
-    from taskgen.plan.alerts import RulesPlan
     from taskgen.plan.pod import PodPlan
 
 
@@ -171,7 +171,7 @@ class Plan:
     """where every process finds the rendered settings"""
     celery: Mapping[str, Any] | None
     """settings of celeryconfig.py, without addresses"""
-    rules: "RulesPlan"
+    rules: RulesPlan
     """alert and recording rules, with the scenarios of their tests"""
     grace_limits: Mapping[str, timedelta]
     """longest grace of each rendered target that has a limit"""

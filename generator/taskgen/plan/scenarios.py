@@ -1,60 +1,12 @@
 """Unit tests of the alert rules: series in which each alert must fire, and series in which all must be silent."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Final
 
 from taskgen.plan.model import TierPlan
+from taskgen.plan.monitoring import Alert, Expected, Scenario, Series
 
 NAMESPACE: Final = "test"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """One alert of one tier, and the scenario of the rule tests in which it must fire."""
-
-    alert: str
-    expr: str
-    hold: timedelta
-    severity: str
-    summary: str
-    runbook: str
-    """address of the runbook's section"""
-    scenario: str
-    """name of the scenario in which it fires; in `healthy` it must be silent"""
-    tier: str
-    priority: str
-    kept: Mapping[str, str] = field(default_factory=dict)
-    """labels of the firing series in its test, besides namespace and tier"""
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One input series of a promtool test."""
-
-    series: str
-    values: str
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What one alert does in a scenario: its firing labels, or nothing."""
-
-    alert: str
-    labels: tuple[Mapping[str, str], ...]
-    summaries: tuple[str, ...]
-    runbooks: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A situation of the whole fleet, sampled every minute."""
-
-    name: str
-    minutes: int
-    series: tuple[Series, ...]
-    expected: tuple[Expected, ...]
 
 
 _SITUATIONS: Final[Mapping[str, tuple[int, Mapping[str, str]]]] = {

@@ -1,15 +1,37 @@
 """All rules; the one function of this layer that others call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from taskgen.errors import Position
 from taskgen.plan.model import Plan
 from taskgen.rules import celery, hatchet, kubernetes, platform, rabbitmq, redis, security, temporal, usage
-from taskgen.rules.engine import Finding, Rule, Severity, collect, run
+from taskgen.rules.engine import Breach, Finding, Rule, Severity, collect, rule, run
 
-RULES: Final[tuple[Rule, ...]] = collect(
-    celery, redis, rabbitmq, temporal, hatchet, kubernetes, platform, security, usage
+
+@rule(
+    "U06",
+    "W/W/W",
+    why="a waiver without its finding hides the next one of that rule",
+    reference="design/architecture.md: waivers are printed in the report",
+    remedy="remove the waiver, or correct its id: `taskgen rules` lists them",
+)
+def waivers_name_rules(plan: Plan) -> Iterator[Breach]:
+    """Every waiver names a rule of the catalogue."""
+    known = {entry.id for entry in RULES}
+    for name in plan.profile.waivers:
+        if name not in known:
+            yield Breach(f"waivers.{name}", f"there is no rule {name}")
+
+
+RULES: Final[tuple[Rule, ...]] = tuple(
+    sorted(
+        (
+            *collect(celery, redis, rabbitmq, temporal, hatchet, kubernetes, platform, security, usage),
+            waivers_name_rules,
+        ),
+        key=lambda entry: entry.id,
+    )
 )
 """Sorted by id."""
 

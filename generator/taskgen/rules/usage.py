@@ -140,20 +140,3 @@ def soft_limits_have_an_effect(plan: Plan) -> Iterator[Breach]:
         if backend != "celery" and stated:
             what = f"{backend} has no soft time limit (tiers {', '.join(stated)})"
             yield Breach(f"tiers.{stated[0]}.task.soft_time_limit", what)
-
-
-@rule(
-    "U06",
-    "W/W/W",
-    why="a waiver without its finding hides the next one of that rule",
-    reference="design/architecture.md: waivers are printed in the report",
-    remedy="remove the waiver, or correct its id: `taskgen rules` lists them",
-)
-def waivers_name_rules(plan: Plan) -> Iterator[Breach]:
-    """Every waiver names a rule of the catalogue."""
-    from taskgen.rules.catalogue import RULES  # the catalogue holds this rule
-
-    known = {entry.id for entry in RULES}
-    for name in plan.profile.waivers:
-        if name not in known:
-            yield Breach(f"waivers.{name}", f"there is no rule {name}")
