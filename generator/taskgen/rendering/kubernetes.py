@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from taskgen.errors import TemplateError
 from taskgen.plan.model import EgressPlan, Plan, TierPlan
 from taskgen.plan.pod import PodPlan
 from taskgen.rendering.filters import digest
@@ -74,6 +75,24 @@ def metrics_ports(tiers: Iterable[TierPlan]) -> list[Any]:
     return sorted(found, key=lambda port: (port.number, port.name))
 
 
+def scaled_by(tier: TierPlan, *kinds: str) -> tuple[Any, ...]:
+    """Return the signals of a tier, if the autoscaler knows each: what it cannot read must not vanish in silence.
+
+    Raises:
+        TemplateError: a signal, or a window of the week (`schedules`), is of none of these kinds.
+    """
+    named = {"cpu", "memory", "prometheus", "sql"}
+    found = {name for signal in tier.signals if not isinstance(signal, str) for name in named & signal.model_fields_set}
+    found |= {"schedules"} if any(tier.profile.scale.schedules.values()) else set()
+    unknown = sorted(found - set(kinds))
+    if unknown:
+        place = f"tiers.{tier.name}.scale.{'schedules' if unknown == ['schedules'] else 'signals'}"
+        raise TemplateError(
+            f"{place}: {', '.join(unknown)} cannot be rendered for this autoscaler: remove it, or use keda"
+        )
+    return tuple(tier.signals)
+
+
 def count_or_percent(value: str) -> int | str:
     """Return `25%` as it is and `3` as a number: Kubernetes tells the two apart by their type."""
     return value if value.endswith("%") else int(value)
@@ -107,6 +126,7 @@ FILTERS: Final[Mapping[str, Any]] = {
     "reachable": reachable,
     "network_peers": network_peers,
     "metrics_ports": metrics_ports,
+    "scaled_by": scaled_by,
     "count_or_percent": count_or_percent,
     "unexpanded": unexpanded,
     "milli": milli,

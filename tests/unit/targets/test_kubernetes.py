@@ -228,6 +228,28 @@ class TestAutoscaling:
             "target": {"type": "AverageValue", "averageValue": "3200m"},
         }
 
+    @pytest.mark.parametrize(
+        ("autoscaler", "override", "said"),
+        [
+            (
+                "keda",
+                "tiers.file.scale.signals=[{sql: SELECT 1, secret: {secret: d, key: u}, target: 1}]",
+                "signals: sql",
+            ),
+            ("hpa", "tiers.file.scale.signals=[backlog, {prometheus: sum(x), target: 5}]", "signals: prometheus"),
+            (
+                "hpa",
+                'tiers.file.scale.schedules.day={start: "0 8 * * *", end: "0 9 * * *", min: 2}',
+                "schedules: schedules",
+            ),
+        ],
+        ids=["a database", "a query", "a window of the week"],
+    )
+    def test_what_an_autoscaler_cannot_read_is_refused(self, autoscaler, override, said):
+        """A signal never vanishes in silence."""
+        with pytest.raises(TemplateError, match=f"tiers.file.scale.{said} cannot be rendered for this autoscaler"):
+            artifacts("prod-celery", f"targets.kubernetes.autoscaler={autoscaler}", override)
+
     def test_without_autoscaler(self):
         """`autoscaler: none` writes the fewest replicas and no scaler."""
         found = objects("prod-celery", "targets.kubernetes.autoscaler=none")
