@@ -10,14 +10,15 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import ActivityFailureError, Client, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from task_abstraction.backends.temporal import modes, statistics, worker
+from task_abstraction.backends.temporal import modes, schedules, statistics, worker
 from task_abstraction.backends.temporal.connection import Connection, is_missing_namespace
 from task_abstraction.backends.temporal.modes import Handle, Mode
+from task_abstraction.backends.temporal.options import task_options
 from task_abstraction.backends.temporal.results import activity_result, workflow_result
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module
-from task_abstraction.errors import ResultTimeout, TaskNotFound
+from task_abstraction.errors import BackendUnavailable, ResultTimeout, TaskNotFound
 from task_abstraction.models import QueueStats, TaskResult
 from task_abstraction.runtime.signals import on_stop_signal
 from task_abstraction.worker_job import WorkerJob
@@ -161,9 +162,45 @@ class TemporalBackend(TaskBackend):
     def _serve(self, job: WorkerJob) -> None:
         try:
             with on_stop_signal(self.stop):
-                asyncio.run(worker.serve(self.config, job, self._set_wake))
+                asyncio.run(
+                    worker.serve(
+                        self.config,
+                        job,
+                        on_stop=self._set_wake,
+                        on_connect=lambda client: self._keep_schedules(client, job.queues),
+                    )
+                )
         finally:
             self._wake = None
+
+    def _own_schedules(self) -> dict[str, str]:
+        """The schedules of the plan on this backend: name and queue."""
+        queues = {name: plan.queue or self.queue_for(plan.task) for name, plan in self.plan.schedules.items()}
+        mine = set(self.plan.queues_of_backend(self.backend_type))
+        return {name: queue for name, queue in queues.items() if queue in mine}
+
+    async def _keep_schedules(self, client: Client, served: Sequence[str]) -> None:
+        own, profile = self._own_schedules(), self.plan.profile
+        entries = [self._schedule_entry(name, queue) for name, queue in own.items() if queue in served]
+        await schedules.keep_schedules(client, entries, profile=profile, names=tuple(own))
+
+    def _schedule_entry(self, name: str, queue: str) -> schedules.Entry:
+        plan = self.plan.schedules[name]
+        options = task_options(self.policy_for(plan.task, queue), priority=plan.priority)
+        options.expires_s = plan.expires_s
+        schedule_id = schedules.schedule_id(self.plan.profile, name)
+        return schedules.Entry(schedule_id=schedule_id, plan=plan, queue=queue, options=options)
+
+    def schedules_sent_at(self, names: Sequence[str]) -> Mapping[str, float]:
+        """Unix time of the last run of each schedule of this backend."""
+        wanted = [name for name in names if name in self._own_schedules()]
+
+        async def ask() -> Mapping[str, float]:
+            return await schedules.sent_at(await self._connection.client(), self.plan.profile, wanted)
+
+        with suppress(BackendUnavailable):  # the queues' own poll says that the exporter is blind
+            return self._connection.run(ask()) if wanted else {}
+        return {}
 
     def _set_wake(self, wake: Callable[[], None]) -> None:
         self._wake = wake

@@ -29,10 +29,8 @@ class TaskOptions:
     max_delay_s: float
     non_retryable: list[str]
     heartbeat_s: float | None = None
-    expires_at: float | None = None
-    """Unix time after which the task must not begin any more"""
     expires_s: float | None = None
-    """the same as a duration from the begin of the workflow, for schedules"""
+    """from the submit on; after it the task must not begin any more"""
     priority: int | None = None
 
 
@@ -53,12 +51,13 @@ def duration(seconds: float | None) -> timedelta | None:
 
 
 def _left_to_begin(options: TaskOptions) -> timedelta | None:
-    if options.expires_at is None:
-        return duration(options.expires_s)
-    left = options.expires_at - workflow.now().timestamp()
-    if left <= 0:
+    if options.expires_s is None:
+        return None
+    # Time that the workflow itself waited, for its delay or for a worker, counts as well.
+    left = timedelta(seconds=options.expires_s) - (workflow.now() - workflow.info().workflow_start_time)
+    if left <= timedelta(0):
         raise ApplicationError("no worker took the task before its deadline", type=EXPIRED, non_retryable=True)
-    return timedelta(seconds=left)
+    return left
 
 
 @workflow.defn(name=WORKFLOW_NAME)

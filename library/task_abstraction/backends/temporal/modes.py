@@ -16,7 +16,13 @@ from temporalio.common import (
 from temporalio.exceptions import ActivityAlreadyStartedError, WorkflowAlreadyStartedError
 
 from task_abstraction.backends.temporal.generic_task import TASK_MEMO, WORKFLOW_NAME, duration, retry_policy
-from task_abstraction.backends.temporal.options import execution_id, invocation, options_of, start_delay
+from task_abstraction.backends.temporal.options import (
+    execution_id,
+    invocation,
+    options_of,
+    schedule_to_start,
+    start_delay,
+)
 from task_abstraction.base import Submission
 from task_abstraction.errors import ConfigurationError
 
@@ -75,12 +81,12 @@ async def resolve(mode: Mode, client: Client) -> Mode:
 async def start(client: Client, mode: Mode, submission: Submission) -> str:
     """Start one execution and return its id; a known idempotency key starts nothing and gives the id that it has."""
     now = datetime.now(UTC)
-    options, delay = options_of(submission, now), start_delay(submission, now) or None
+    options, delay = options_of(submission, now), start_delay(submission, now)
     task_id = execution_id(submission)
     common: dict[str, Any] = {
         "id": task_id,
         "task_queue": submission.queue,
-        "start_delay": delay,
+        "start_delay": delay or None,
         "priority": Priority(priority_key=options.priority),
         "rpc_timeout": CALL_TIMEOUT,
     }
@@ -91,7 +97,7 @@ async def start(client: Client, mode: Mode, submission: Submission) -> str:
                 invocation(submission),
                 start_to_close_timeout=timedelta(seconds=options.start_to_close_s),
                 heartbeat_timeout=duration(options.heartbeat_s),
-                schedule_to_start_timeout=duration(options.expires_s),
+                schedule_to_start_timeout=schedule_to_start(options, delay),
                 retry_policy=retry_policy(options),
                 id_conflict_policy=ActivityIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=ActivityIDReusePolicy.REJECT_DUPLICATE,

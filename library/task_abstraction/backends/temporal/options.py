@@ -53,13 +53,15 @@ def options_of(submission: Submission, now: datetime) -> TaskOptions:
     if options.priority is not None and options.priority not in PRIORITIES:
         raise ValueError(f"task '{submission.name}': priority {options.priority} is not 1 (most urgent) to 5")
     expires = submission.options.expires
-    expires_s = submission.policy.expires_s if expires is None else expires.total_seconds()
-    if expires_s is not None:
-        options.expires_at = now.timestamp() + expires_s
-        options.expires_s = expires_s - start_delay(submission, now).total_seconds()
-        if options.expires_s <= 0:
-            raise ValueError(f"task '{submission.name}': it would expire before its delay is over")
+    options.expires_s = submission.policy.expires_s if expires is None else expires.total_seconds()
+    if options.expires_s is not None and options.expires_s <= start_delay(submission, now).total_seconds():
+        raise ValueError(f"task '{submission.name}': it would expire before its delay is over")
     return options
+
+
+def schedule_to_start(options: TaskOptions, delay: timedelta) -> timedelta | None:
+    """Time to begin of a standalone activity: the server counts it from the end of the delay."""
+    return None if options.expires_s is None else timedelta(seconds=options.expires_s) - delay
 
 
 def start_delay(submission: Submission, now: datetime) -> timedelta:

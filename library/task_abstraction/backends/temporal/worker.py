@@ -5,7 +5,7 @@ import inspect
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -159,8 +159,20 @@ async def _until_stopped(workers: Sequence[Worker], stop: asyncio.Event) -> None
     await asyncio.gather(*running)
 
 
-async def serve(config: BackendConfig, job: WorkerJob, on_stop: Callable[[Callable[[], None]], None]) -> None:
+async def serve(
+    config: BackendConfig,
+    job: WorkerJob,
+    *,
+    on_stop: Callable[[Callable[[], None]], None],
+    on_connect: Callable[[Client], Coroutine[Any, Any, None]],
+) -> None:
     """Run the worker of a process until it is told to stop.
+
+    Args:
+        config: how the server is reached.
+        job: what is run.
+        on_stop: is given the function that wakes this one when `job.stop` was set.
+        on_connect: is awaited before the first poll.
 
     Raises:
         BackendUnavailable: the server cannot be reached at the start, or a worker gave up.
@@ -175,6 +187,7 @@ async def serve(config: BackendConfig, job: WorkerJob, on_stop: Callable[[Callab
     address = address_of(config)
     with reaching(address):
         client = await connect(connect_settings(config), identity=f"{os.getpid()}@{job.name}")
+    await on_connect(client)
     workers = build_workers(client, job)
     helpers = [asyncio.create_task(_beat(job, stop)), asyncio.create_task(_watch(client, job))]
     try:
