@@ -126,11 +126,11 @@ class HatchetBackend(TaskBackend):
     # Submit.
 
     def _run_of(self, submission: Submission) -> "Run":
-        from task_abstraction.backends.hatchet.engine import Run
-
         key = submission.options.idempotency_key
         workflow = submission.name if key is None else submission.name + ONCE
         self.clients.registered.require(workflow, limit_s=self._limit_s)
+        from task_abstraction.backends.hatchet.engine import Run
+
         metadata = {**submission.headers, QUEUE_KEY: submission.queue}
         if key is not None:
             metadata[ONCE_KEY] = f"{submission.name}:{key}"  # keys belong to the tenant, not to the task
