@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from taskgen import __version__
-from taskgen.cli import listing, rendering
+from taskgen.cli import listing, rendering, verifying
 from taskgen.cli.screen import say, tell
 from taskgen.errors import TaskgenError
 
@@ -38,7 +38,15 @@ def _options(
     del version
 
 
-for command in (rendering.render, rendering.check, listing.profiles, listing.targets, listing.rules, listing.schema):
+for command in (
+    rendering.render,
+    rendering.check,
+    verifying.verify,
+    listing.profiles,
+    listing.targets,
+    listing.rules,
+    listing.schema,
+):
     app.command()(command)
 
 

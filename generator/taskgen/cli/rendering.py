@@ -102,7 +102,7 @@ def _render_one(project: Project, name: str, flags: Flags) -> bool:
 
     trees = pipeline.tree_inputs(project)
     this = pipeline.checked(name, project=project, overrides=flags.overrides)
-    said = _tell_findings(this.findings, name)
+    said = tell_findings(this.findings, name)
     if this.blocked:
         return False
     artifacts = pipeline.rendered(this, project=project, target=flags.target)
@@ -157,7 +157,7 @@ def _write(tree: Tree, *, force: bool) -> str:
     return unchanged
 
 
-def _tell_findings(findings: "Sequence[Finding]", name: str) -> list[str]:
+def tell_findings(findings: "Sequence[Finding]", name: str) -> list[str]:
     """Print what must be known to stderr; return the lines. Notes and waived findings are only counted."""
     shown = [finding for finding in findings if finding.waived is None and finding.severity != "note"]
     lines = [_line(finding) for finding in shown]
