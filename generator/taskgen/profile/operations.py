@@ -103,7 +103,7 @@ class Monitoring(Model):
 
     alerts: Alerts = Alerts()
     """alert rules"""
-    dashboards: Boolean = True
+    dashboards: Boolean = False
     """render dashboards"""
     tracing: Tracing = Tracing()
     """traces"""

@@ -141,7 +141,7 @@ def _mode_alone(value: object) -> object:
 class Spot(Model):
     """Share of interruptible capacity."""
 
-    weight: Annotated[int, Field(ge=0, le=100)]
+    weight: Annotated[int, Field(ge=0, le=100)] = 0
     """percent of the replicas on interruptible capacity"""
 
 
@@ -244,7 +244,7 @@ class Tier(Model):
     """how a new version replaces the old one"""
     recovery_goal: Duration = timedelta(hours=1)
     """longest tolerated time until a task of a killed worker runs again"""
-    spot: Spot = Spot(weight=0)
+    spot: Spot = Spot()
     """share of interruptible capacity"""
     max_tasks_per_child: Annotated[int | None, Field(ge=1, le=10_000_000)] = None
     """prefork: tasks after which a process is replaced"""

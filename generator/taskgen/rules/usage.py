@@ -13,6 +13,8 @@ NOT_RENDERED: Final = {
     "bootstrap": "bootstrap steps are not rendered yet: run them in your pipeline",
     "monitoring.alerts.receivers": "Alertmanager routes are not rendered yet",
     "monitoring.tracing.otlp": "the worker does not send traces yet",
+    "monitoring.dashboards": "dashboards are not rendered yet",
+    "dead_letter.retention": "dead letters are kept until somebody replays or purges them",
     "monitoring.aliases": "metric names of older documents are not exported yet",
     "backends.celery.encryption": "payload encryption is not implemented yet",
     "backends.temporal.encryption": "payload encryption is not implemented yet",
@@ -27,21 +29,19 @@ NOT_RENDERED: Final = {
 
 
 def stated(plan: Plan, pattern: str) -> Iterator[str]:
-    """Yield the paths that match a pattern and differ from what an empty profile would have."""
+    """Yield the paths that match a pattern and hold something else than the model's default."""
 
     def walk(value: Any, parts: list[str], at: str) -> Iterator[str]:  # noqa: ANN401  # any field of a model
-        if not parts:
-            if value:
-                yield at
-            return
-        name, *rest = parts
         if value is None:
             return
+        name, *rest = parts
         if name == "*":
             for key, entry in value.items():
                 yield from walk(entry, rest, f"{at}.{key}")
-        else:
+        elif rest:
             yield from walk(getattr(value, name), rest, f"{at}.{name}" if at else name)
+        elif getattr(value, name) != type(value).model_fields[name].default:
+            yield f"{at}.{name}" if at else name
 
     yield from walk(plan.profile, pattern.split("."), "")
 

@@ -68,6 +68,7 @@ CASES = [
     ("S12", "redis", ["backends.celery.broker.endpoint=null"], "backends.celery.broker.endpoint"),
     ("S12", "temporal", ["backends.temporal.endpoint.cidr=null"], "backends.temporal.endpoint"),
     ("U01", "redis", ["tiers.main.spot.weight=50"], "tiers.main.spot.weight"),
+    ("U01", "redis", ["monitoring.dashboards=true"], "monitoring.dashboards"),
     ("U01", "redis", ["bootstrap.migrate.command=[migrate]"], "bootstrap"),
     ("U02", "redis", ["app.kind=command", "app.command=[run]"], "app.kind"),
     ("U03", "redis", [], "tiers.second.queues"),
