@@ -91,7 +91,11 @@ class Exporter:
 
     def _loop(self) -> None:
         while not self._stop.is_set():
-            self.look()
+            try:
+                self.look()
+            except Exception as error:
+                log.exception("blind")
+                self._blind(f"unexpected {type(error).__name__}: {error}")
             self._moved = time.monotonic()
             self._stop.wait(self.interval_s)
 
@@ -103,22 +107,26 @@ class Exporter:
         except BackendUnavailable as error:
             if self.poll.stats is not None or self.poll.reason == "not polled yet":
                 log.error("blind: %s", error)  # noqa: TRY400 - an outage is no bug, its traceback says nothing
-            self.poll = Poll(None, redact(str(error)))
-            self.gauges.errors.inc((name, "poll"))
-            self.gauges.up.set((name,), 0)
-            for family in self.gauges.of_queues:
-                family.drop()
+            self._blind(str(error))
         else:
-            self.poll = Poll(stats, "ok")
             self._publish(stats)
             self.gauges.up.set((name,), 1)
             self.gauges.last.set((name,), time.time())
+            for schedule, sent in self.backend.schedules_sent_at(tuple(self.plan.schedules)).items():
+                self.gauges.sent.set((name, schedule), sent)
+            self.poll = Poll(stats, "ok")  # the last: from here on the exporter calls itself ready
         self.gauges.took.set((name,), time.monotonic() - began)
         expiry = self.backend.credentials_expire_at()
         if expiry is not None:
             self.gauges.expiry.set((name,), expiry)
-        for schedule, sent in self.backend.schedules_sent_at(tuple(self.plan.schedules)).items():
-            self.gauges.sent.set((name, schedule), sent)
+
+    def _blind(self, reason: str) -> None:
+        name = self.backend.backend_type
+        self.poll = Poll(None, redact(reason))
+        self.gauges.errors.inc((name, "poll"))
+        self.gauges.up.set((name,), 0)
+        for family in self.gauges.of_queues:
+            family.drop()
 
     def _publish(self, stats: Mapping[str, QueueStats]) -> None:
         for queue in self.queues:

@@ -45,9 +45,10 @@ class Broker:
             given["TASK_CELERY_MANAGEMENT_URL"] = self.management
         return {**given, **extra}
 
-    def producer(self, plan: WorkerPlan | None = None) -> CeleryBackend:
-        """A backend in this process that only submits and reads."""
+    def producer(self, plan: WorkerPlan | None = None, **settings: object) -> CeleryBackend:
+        """A backend in this process that only submits and reads; `settings` are further ones of Celery."""
         params = {"broker_url": self.url, "result_backend": self.results, "management_url": self.management}
+        params["extra_settings"] = settings
         backend = CeleryBackend(BackendConfig("celery", params), plan=plan or WorkerPlan())
         for name, queue in QUEUE_OF.items():
             backend.declare(name, queue=queue)

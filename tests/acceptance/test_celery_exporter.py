@@ -1,6 +1,7 @@
 """The exporter against a real backlog, and beat from rendered settings."""
 
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -13,11 +14,14 @@ from tests.support.workers import exporter, families, running, worker
 pytestmark = pytest.mark.server
 
 
-def test_redis_backlog_is_seen_whole(redis, tmp_path):
+@pytest.mark.parametrize("prefix", ["", "tenant1:"], ids=["plain keys", "prefixed keys"])
+def test_redis_backlog_is_seen_whole(redis, tmp_path, prefix):
     """Waiting sums the priority lists, in flight counts what a worker holds, the age is that of the oldest."""
     broker = redis_broker(redis)
-    settings = broker.environment(**write_settings(tmp_path, {}, celeryconfig="\ntask_acks_late = True\n"))
-    producer = broker.producer()
+    transport = {"global_keyprefix": prefix} if prefix else {}
+    config = f"\ntask_acks_late = True\nbroker_transport_options = {transport!r}\n"
+    settings = broker.environment(**write_settings(tmp_path, {}, celeryconfig=config))
+    producer = broker.producer(broker_transport_options=transport)
     for priority in (None, 0, 3, 6, 9, 9):
         bound = producer if priority is None else producer.using(priority=priority)
         bound.submit("export_report", 1, seconds_per_page=4.0)
@@ -33,6 +37,16 @@ def test_redis_backlog_is_seen_whole(redis, tmp_path):
             wait_until(lambda: probe.json("/scaling/low")["in_flight"] == 1, timeout_s=15, what="in flight")
             assert probe.json("/scaling/low")["outstanding"] == 6
             wait_until(lambda: probe.sum_of("task_queue_consumers") == 1, timeout_s=10, what="a consumer")
+
+
+def test_a_delayed_task_is_not_in_flight(redis, tmp_path):
+    """A worker holds it until its eta, and no further worker is needed for that."""
+    broker = redis_broker(redis)
+    settings = broker.environment(**write_settings(tmp_path, {}, celeryconfig="\ntask_acks_late = True\n"))
+    with worker(settings, tmp_path, "--queues", "low_priority"), exporter(settings, tmp_path) as probe:
+        broker.producer().using(delay=timedelta(seconds=60)).submit("export_report", 1)
+        time.sleep(3)
+        assert probe.json("/scaling/low") == {"waiting": 0, "in_flight": 0, "outstanding": 0}
 
 
 def test_rabbitmq_backlog_is_seen(redis, rabbitmq, tmp_path):

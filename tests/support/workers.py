@@ -79,10 +79,9 @@ class Running:
     def sum_of(self, metric: str, **labels: str) -> float:
         """Sum of a metric over all series with these labels."""
         wanted = [f'{name}="{value}"' for name, value in labels.items()]
-        found = [value for series, value in self.metrics().items() if series.partition("{")[0] == metric]
-        chosen = [v for s, v in self.metrics().items() if s.partition("{")[0] == metric and all(w in s for w in wanted)]
+        found = {series: v for series, v in self.metrics().items() if series.partition("{")[0] == metric}
         assert found, f"{metric} is not served"
-        return sum(chosen)
+        return sum(value for series, value in found.items() if all(label in series for label in wanted))
 
     def wait_ready(self) -> "Running":
         """Wait until `/readyz` says 200."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+import amqp.exceptions
 import kombu.exceptions
 import kombu.pools
 import redis.exceptions
@@ -28,7 +29,13 @@ from task_abstraction.errors import BackendUnavailable, ResultTimeout, Unsupport
 from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult
 from task_abstraction.worker_job import WorkerJob
 
-OUTAGES = (kombu.exceptions.OperationalError, redis.exceptions.RedisError, BackendError, OSError)
+OUTAGES = (
+    kombu.exceptions.OperationalError,
+    redis.exceptions.RedisError,
+    amqp.exceptions.AMQPError,  # a login that is refused, a virtual host that is not there
+    BackendError,
+    OSError,
+)
 BROKER_KINDS = {
     "redis": "redis",
     "rediss": "redis",

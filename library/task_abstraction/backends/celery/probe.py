@@ -9,6 +9,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -57,8 +58,10 @@ def queue_stats(
 
 def _redis_stats(app: LibraryCelery, connection: Any, queues: Sequence[str]) -> Mapping[str, QueueStats]:  # noqa: ANN401
     channel = connection.default_channel
-    client = channel.client  # adds `global_keyprefix` by itself
-    unacked = _unacked_by_queue(client, channel.unacked_key)
+    client = channel.client
+    # The client of kombu 5.7 adds the prefix to LLEN by itself, to LINDEX and HSCAN it does not.
+    prefix = channel.global_keyprefix or ""
+    unacked = _unacked_by_queue(client, prefix + channel.unacked_key)
     consumers = _consumers_by_inspect(app)
     stats: dict[str, QueueStats] = {}
     for queue in queues:
@@ -67,7 +70,7 @@ def _redis_stats(app: LibraryCelery, connection: Any, queues: Sequence[str]) -> 
         pipe = client.pipeline(transaction=False)
         for key in keys:
             pipe.llen(key)
-            pipe.lindex(key, -1)
+            pipe.lindex(prefix + key, -1)
         pipe.llen(queue + DEAD_LETTER_SUFFIX)
         *answers, dead = pipe.execute()
         ages = [_age_of_envelope(raw) for raw in answers[1::2] if raw is not None]
@@ -87,11 +90,22 @@ def _unacked_by_queue(client: Any, key: str) -> Counter[str]:  # noqa: ANN401 - 
     found: Counter[str] = Counter()
     for _, raw in client.hscan_iter(key, count=500):
         try:
-            _, _, routing_key = json.loads(raw)
-        except (ValueError, TypeError):
+            message, _, routing_key = json.loads(raw)
+            due = _is_due(message.get("headers") or {})
+        except (ValueError, TypeError, AttributeError):
             continue
-        found[str(routing_key)] += 1
+        if due:
+            found[str(routing_key)] += 1
     return found
+
+
+def _is_due(headers: Mapping[str, Any]) -> bool:
+    # A worker takes a delayed message at once and holds it until its eta: it runs nowhere yet.
+    eta = headers.get("eta")
+    if not isinstance(eta, str):
+        return True
+    moment = datetime.fromisoformat(eta)
+    return moment.replace(tzinfo=moment.tzinfo or UTC) <= datetime.now(UTC)
 
 
 def _age_of_envelope(raw: bytes) -> float | None:

@@ -54,6 +54,8 @@ def task_options(policy: TaskPolicy, pool: str) -> dict[str, Any]:
     """Celery's task options for a policy; what the policy leaves open stays with the settings module."""
     options: dict[str, Any] = {
         "acks_late": policy.acks_late,
+        # With early acknowledgement Celery would run a task again that must run once (celery 5.7, from source).
+        "retry_on_worker_lost": policy.acks_late,
         "priority": policy.priority,
         "rate_limit": policy.rate_limit,
         "expires": policy.expires_s,
