@@ -139,7 +139,7 @@ def test_a_payload_beyond_the_limit_is_refused(producer):
 def test_a_delay_within_the_deadline_is_no_expiry(fleet, producer):
     """The deadline counts from the submit, the delay is part of it."""
     with pytest.raises(ValueError, match="it would expire before its delay is over"):
-        producer.using(delay=timedelta(seconds=2), expires=timedelta(seconds=2)).submit("export_report", 1)
+        producer.using(delay=timedelta(seconds=2), expires=timedelta(seconds=1)).submit("export_report", 1)
     bound = producer.using(queue="medium_priority", delay=timedelta(seconds=1), expires=timedelta(seconds=30))
     with fleet.worker("medium"):
         assert producer.get_result(bound.submit("export_report", 1), timeout=20).is_completed

@@ -7,9 +7,9 @@ from temporalio.exceptions import (
     ApplicationError,
     RetryState,
     TerminatedError,
-    TimeoutError,
     TimeoutType,
 )
+from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 from task_abstraction.backends.temporal.results import root_error
 
@@ -36,9 +36,9 @@ def wrapped(cause):
     [
         (ApplicationError("bad input", type="ValueError"), "ValueError: bad input"),
         (ApplicationError("bad input"), "Error: bad input"),
-        (TimeoutError("x", type=TimeoutType.HEARTBEAT, last_heartbeat_details=[]), "WorkerLost: "),
-        (TimeoutError("x", type=TimeoutType.START_TO_CLOSE, last_heartbeat_details=[]), "TimeLimitExceeded: "),
-        (TimeoutError("x", type=TimeoutType.SCHEDULE_TO_START, last_heartbeat_details=[]), "Expired: "),
+        (ActivityTimeout("x", type=TimeoutType.HEARTBEAT, last_heartbeat_details=[]), "WorkerLost: "),
+        (ActivityTimeout("x", type=TimeoutType.START_TO_CLOSE, last_heartbeat_details=[]), "TimeLimitExceeded: "),
+        (ActivityTimeout("x", type=TimeoutType.SCHEDULE_TO_START, last_heartbeat_details=[]), "Expired: "),
         (TerminatedError("by hand"), "by hand"),
         (KeyError("k"), "KeyError: 'k'"),
     ],
