@@ -150,8 +150,9 @@ class CeleryBackend(TaskBackend):
     def _mark(self, submission: Submission) -> None:
         request = Context(task=submission.name, id=submission.task_id)
         backend: Any = self.app.backend
+        is_redis: bool = isinstance(backend, RedisBackend)  # not narrowed: celery-types knows little of that class
         with self._reaching(self._result_address()):
-            if not isinstance(backend, RedisBackend):
+            if not is_redis:
                 backend.store_result(submission.task_id, None, SUBMITTED, request=request)
                 return
             # What store_result does, in one command instead of four: the id is new, so there is no success to
