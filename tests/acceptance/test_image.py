@@ -82,7 +82,7 @@ class Stack:
 
     def client(self, program: str, *arguments: str) -> str:
         """Run a program in a container of its own, with the worker's image, settings and hardening."""
-        return self("run", "--rm", "-T", "--no-deps", "worker", "python", "-c", program, *arguments).strip()
+        return self("run", "--rm", "-T", "--no-deps", "worker-worker", "python", "-c", program, *arguments).strip()
 
     def read(self, service: str, port: int, path: str) -> str:
         """Read a page of a service, from inside its own container."""
@@ -155,14 +155,16 @@ class TestStack:
 
     def test_is_hardened(self, stack):
         """Worker, beat and exporter run read-only, without capabilities and new privileges, within their memory."""
-        hosts = [stack.inspect(service)["HostConfig"] for service in ("worker", "beat", "exporter")]
+        hosts = [stack.inspect(service)["HostConfig"] for service in ("worker-worker", "beat", "exporter")]
 
         assert all(host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and host["Memory"] > 0 for host in hosts)
         assert all("no-new-privileges:true" in host["SecurityOpt"] for host in hosts)
 
     def test_reaches_broker_and_results(self, stack):
         """`task-backend-worker --check` connects with the rendered settings."""
-        assert "FAILED" not in stack("run", "--rm", "-T", "--no-deps", "worker", "task-backend-worker", "--check")
+        assert "FAILED" not in stack(
+            "run", "--rm", "-T", "--no-deps", "worker-worker", "task-backend-worker", "--check"
+        )
 
     def test_completes_a_task(self, stack):
         """A task that another container submits runs in the worker, and its result comes back."""
@@ -187,11 +189,11 @@ class TestStack:
         """A worker that is stopped while a task runs ends it, exits with 0, and the result can be read."""
         task = stack.client(REPORT)
         wait_until(
-            lambda: stack.metric("worker", 8081, "task_worker_slots_busy") == 1, timeout_s=30, what="a busy slot"
+            lambda: stack.metric("worker-worker", 8081, "task_worker_slots_busy") == 1, timeout_s=30, what="a busy slot"
         )
 
-        stack("stop", "worker")
+        stack("stop", "worker-worker")
 
-        state = stack.inspect("worker")["State"]
+        state = stack.inspect("worker-worker")["State"]
         assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
         assert stack.client(RESULT, task).startswith("completed {'pages': 6")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from taskgen.errors import TemplateError
-from taskgen.plan.model import EnvVar, TierPlan
+from taskgen.plan.model import EnvVar
 from taskgen.profile.model import Profile
 from taskgen.rendering.encoding import yaml_text
 from taskgen.rendering.stack import Stack, compose_stack
@@ -46,11 +46,6 @@ def compose_environment(env: Iterable[EnvVar], stack: Stack) -> dict[str, str | 
     return {**plain, **compose_secrets(variables, stack)}
 
 
-def service_name(tier: TierPlan) -> str:
-    """Return the name of a tier's service; no two tiers share one, and none has the name of another service."""
-    return tier.name if tier.name == "worker" else f"worker-{tier.name}"
-
-
 def loopback_ports(ports: Iterable[int]) -> list[str]:
     """Return ports as published on this machine alone."""
     return [f"127.0.0.1:{port}:{port}" for port in ports]
@@ -80,7 +75,6 @@ FILTERS: Final[Mapping[str, Any]] = {
     "loopback_ports": loopback_ports,
     "output_folder": output_folder,
     "project_root": project_root,
-    "service_name": service_name,
     "text": text,
 }
 """By the name that templates use."""

@@ -114,7 +114,14 @@ def test_a_delay_beyond_the_visibility_timeout_is_refused_on_redis():
     [
         (
             "prefork",
-            {"time_limit": 9, "soft_time_limit": 8, "acks_late": True, "max_retries": 3, "default_retry_delay": 1},
+            {
+                "time_limit": 9,
+                "soft_time_limit": 8,
+                "acks_late": True,
+                "retry_on_worker_lost": True,
+                "max_retries": 3,
+                "default_retry_delay": 1,
+            },
         ),
         ("gevent", {"time_limit": 9, "acks_late": True}),
         ("threads", {"acks_late": True}),
@@ -125,10 +132,16 @@ def test_limits_go_only_to_pools_that_keep_them(pool, expected):
     assert task_options(TaskPolicy(time_limit_s=9, soft_time_limit_s=8, acks_late=True), pool) == expected
 
 
+def test_a_task_that_must_run_once_is_not_repeated_for_a_lost_child():
+    """Other tiers of the broker may repeat theirs: the settings module speaks for all, the policy for this task."""
+    assert task_options(TaskPolicy(acks_late=False), "prefork") == {"acks_late": False, "retry_on_worker_lost": False}
+
+
 def test_lost_children_are_capped_by_the_declared_attempts():
     """A task that kills its child stops after its attempts; one attempt still survives an unlucky child."""
     many = TaskPolicy(acks_late=True, retry=RetryPolicy(max_attempts=8, initial_delay=timedelta(seconds=20)))
-    assert task_options(many, "prefork") == {"acks_late": True, "max_retries": 7, "default_retry_delay": 20}
+    expected = {"acks_late": True, "retry_on_worker_lost": True, "max_retries": 7, "default_retry_delay": 20}
+    assert task_options(many, "prefork") == expected
     assert task_options(TaskPolicy(retry=RetryPolicy(max_attempts=8)), "prefork") == {}
 
 

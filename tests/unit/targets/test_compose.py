@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from taskgen.errors import TemplateError
 from taskgen.profile.base import SecretKey
-from taskgen.rendering.compose import compose_required, service_name
+from taskgen.rendering.compose import compose_required
 from taskgen.rendering.encoding import compose_text
 from taskgen.rendering.stack import local_server
 from tests.support.in_memory import SHIPPED, artifacts, plan_of, texts, write
@@ -54,7 +54,7 @@ class TestEveryStack:
         services, plan = document(name)["services"], plan_of(name)
 
         for tier in plan.tiers:
-            service = services[service_name(tier)]
+            service = services[f"worker-{tier.name}"]
             assert service["command"] == list(tier.command)
             assert service["stop_grace_period"] == f"{int(tier.grace.total_seconds())}s"
             assert service["deploy"]["resources"]["limits"]["memory"] == f"{tier.memory_limit // 2**20}m"
@@ -91,7 +91,7 @@ class TestEveryStack:
         plan, services = plan_of(name), document(name)["services"]
 
         for tier in plan.tiers:
-            environment = services[service_name(tier)]["environment"]
+            environment = services[f"worker-{tier.name}"]["environment"]
             for entry in tier.env:
                 if entry.secret and entry.name in environment:
                     assert REFERENCE.fullmatch(environment[entry.name])
@@ -133,7 +133,7 @@ class TestServers:
     def test_servers_elsewhere_are_not_rendered(self, name):
         """A stack against servers of its environment holds our processes alone."""
         plan = plan_of(name)
-        ours = {service_name(tier) for tier in plan.tiers} | {"exporter", "beat", "prometheus"}
+        ours = {f"worker-{tier.name}" for tier in plan.tiers} | {"exporter", "beat", "prometheus"}
 
         assert document(name)["services"].keys() <= ours
 
@@ -144,7 +144,7 @@ class TestServers:
 
         assert broker["command"][:2] == ["redis-server", "/etc/taskgen/redis.conf"]
         assert {"type": "volume", "source": "broker", "target": "/data"} in broker["volumes"]
-        assert stack["services"]["worker"]["depends_on"] == {"broker": {"condition": "service_healthy"}}
+        assert stack["services"]["worker-worker"]["depends_on"] == {"broker": {"condition": "service_healthy"}}
         conf = texts("dev-celery", "settings")["settings/redis.conf"]
         assert {"maxmemory 268435456", "maxmemory-policy noeviction"} <= set(conf.splitlines())
 
@@ -156,7 +156,7 @@ class TestServers:
         assert "/etc/rabbitmq/conf.d/90-taskgen.conf" in mounted
         assert stack["services"]["broker"]["environment"] == {"RABBITMQ_DEFAULT_VHOST": "work"}
         assert stack["services"]["results"]["command"][0] == "redis-server"
-        assert set(stack["services"]["worker"]["depends_on"]) == {"broker", "results"}
+        assert set(stack["services"]["worker-worker"]["depends_on"]) == {"broker", "results"}
         assert "consumer_timeout = 1800000" in texts("dev-celery", "settings", *RABBITMQ)["settings/rabbitmq.conf"]
 
     def test_results_in_the_database_beside_the_broker(self):
@@ -165,7 +165,7 @@ class TestServers:
 
         assert set(document("dev-celery", overrides)["services"]) == {
             "broker",
-            "worker",
+            "worker-worker",
             "beat",
             "exporter",
             "prometheus",
@@ -181,7 +181,7 @@ class TestServers:
     def test_hatchet_makes_its_own_token(self):
         """The engine's addresses are those of the profile; workers read the token that the stack made, as process 1."""
         services = document("dev-hatchet")["services"]
-        engine, worker = services["hatchet"]["environment"], services["worker"]
+        engine, worker = services["hatchet"]["environment"], services["worker-worker"]
 
         assert (engine["SERVER_GRPC_BROADCAST_ADDRESS"], engine["SERVER_URL"]) == (
             "hatchet:7077",
@@ -332,8 +332,8 @@ class TestHostileValues:
 
         stack = understood(tmp_path, "dev-celery", change=change)
 
-        assert stack["services"]["worker"]["command"] == ["run", word]
-        assert set(stack["services"]) == {"broker", "worker", "beat", "exporter", "prometheus"}
+        assert stack["services"]["worker-worker"]["command"] == ["run", word]
+        assert set(stack["services"]) == {"broker", "worker-worker", "beat", "exporter", "prometheus"}
 
     @pytest.mark.parametrize(
         ("variable", "message"),
@@ -347,7 +347,7 @@ class TestHostileValues:
 
 def test_paths_lead_to_the_root_from_any_output_folder(tmp_path):
     """The build context is the project's root, wherever the output folder is."""
-    build = document("dev-celery", "output=deploy/rendered/out")["services"]["worker"]["build"]
+    build = document("dev-celery", "output=deploy/rendered/out")["services"]["worker-worker"]["build"]
 
     here = os.path.normpath(tmp_path / "deploy/rendered/out/dev-celery/compose" / build["context"])
     assert here == str(tmp_path)

@@ -54,8 +54,6 @@ def task_options(policy: TaskPolicy, pool: str) -> dict[str, Any]:
     """Celery's task options for a policy; what the policy leaves open stays with the settings module."""
     options: dict[str, Any] = {
         "acks_late": policy.acks_late,
-        # With early acknowledgement Celery would run a task again that must run once (celery 5.7, from source).
-        "retry_on_worker_lost": policy.acks_late,
         "priority": policy.priority,
         "rate_limit": policy.rate_limit,
         "expires": policy.expires_s,
@@ -63,6 +61,9 @@ def task_options(policy: TaskPolicy, pool: str) -> dict[str, Any]:
         "time_limit": policy.time_limit_s if pool in HARD_LIMIT_POOLS else None,
         "soft_time_limit": policy.soft_time_limit_s if pool in SOFT_LIMIT_POOLS else None,
     }
+    if policy.acks_late is not None and pool in SOFT_LIMIT_POOLS:
+        # Celery would also repeat a task that was acknowledged early and must run once (celery 5.7, from source).
+        options["retry_on_worker_lost"] = policy.acks_late
     if policy.acks_late and pool in SOFT_LIMIT_POOLS:
         options["max_retries"] = max(policy.retry.max_attempts - 1, LOST_CHILD_RETRIES)
         options["default_retry_delay"] = max(policy.retry.initial_delay.total_seconds(), LOST_CHILD_DELAY_S)
