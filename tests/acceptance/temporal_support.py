@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -59,6 +60,14 @@ class Fleet:
         given = (f"backends.temporal.address={self.address}", f"backends.temporal.namespace={self.namespace}")
         (self.folder / "settings").mkdir(parents=True, exist_ok=True)
         object.__setattr__(self, "settings", write_settings(self.folder / "settings", *given, *self.overrides))
+
+    def beat(self, tier: str, heartbeat_s: float | None) -> "Fleet":
+        """Give the tasks of a tier another heartbeat timeout than the derived one, which no test can wait for."""
+        place = self.settings / "plan.json"
+        plan = json.loads(place.read_text())
+        plan["tiers"][tier]["task"]["heartbeat_s"] = heartbeat_s
+        place.write_text(json.dumps(plan))
+        return self
 
     def environment(self, tier: str, **extra: str) -> dict[str, str]:
         """The rendered environment of a tier, with ports that are free here."""

@@ -101,14 +101,18 @@ def test_a_task_in_a_workflow_expires_too(fleet):
 
 
 def test_a_priority_orders_a_backlog(temporal, tmp_path):
-    """1 is the most urgent; a backlog is taken in that order."""
-    fleet = Fleet(temporal.address, new_namespace(temporal.address), tmp_path, ("tiers.low.concurrency=1",))
+    """1 is the most urgent; the server takes a backlog nearly in that order ("small deviations are possible")."""
+    fleet = Fleet(temporal.address, new_namespace(temporal.address), tmp_path, ("tiers.high.concurrency=1",))
     with producing(fleet, "activity") as producer:
-        ids = {key: producer.using(priority=key).submit("export_report", 1) for key in (5, 3, 1)}
-        with fleet.worker("low"):
-            started = {key: producer.get_result(task_id, timeout=20).started_at for key, task_id in ids.items()}
+        submitted = [
+            (key, producer.using(priority=key, queue="high_priority").submit("export_report", 1, seconds_per_page=0.1))
+            for key in (5, 1) * 6
+        ]
+        with fleet.worker("high"):
+            started = [(producer.get_result(task_id, timeout=30).started_at, key) for key, task_id in submitted]
 
-    assert sorted(started, key=started.__getitem__) == [1, 3, 5]
+    order = [key for _, key in sorted(started)]
+    assert order[:6].count(1) >= 5, order
 
 
 def test_a_priority_out_of_range_is_refused(producer):
@@ -143,3 +147,18 @@ def test_a_delay_within_the_deadline_is_no_expiry(fleet, producer):
     bound = producer.using(queue="medium_priority", delay=timedelta(seconds=1), expires=timedelta(seconds=30))
     with fleet.worker("medium"):
         assert producer.get_result(bound.submit("export_report", 1), timeout=20).is_completed
+
+
+@pytest.mark.parametrize("mode", ["activity", "workflow"])
+def test_a_running_task_that_beats_is_cancelled(temporal, tmp_path, mode):
+    """A beat brings the news, and a synchronous body is interrupted between two of its steps."""
+    fleet = Fleet(temporal.address, new_namespace(temporal.address), tmp_path).beat("low", 3)
+    with fleet.worker("low") as running, producing(fleet, mode) as producer:
+        task_id = producer.submit("export_report", 600, seconds_per_page=0.1)
+        wait_until(lambda: producer.get_result(task_id).is_running, timeout_s=10, what="running")
+        producer.cancel(task_id)
+
+        assert producer.get_result(task_id, timeout=10).status is TaskStatus.CANCELLED
+        wait_until(lambda: running.sum_of("task_worker_slots_busy") == 0, timeout_s=5, what="a free slot")
+        assert running.sum_of("task_failed_total", task="export_report", reason="cancelled") == 1
+        assert running.sum_of("task_succeeded_total", task="export_report") == 0

@@ -15,9 +15,10 @@ from temporalio.runtime import PrometheusConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from task_abstraction.backends.temporal.activities import TaskInterceptor, activity_of, unknown_task
+from task_abstraction.backends.temporal.activities import BEATS_PER_TIMEOUT, TaskInterceptor, activity_of, unknown_task
 from task_abstraction.backends.temporal.connection import RUNTIMES, address_of, connect, connect_settings, reaching
 from task_abstraction.backends.temporal.generic_task import GenericTask
+from task_abstraction.backends.temporal.options import HEARTBEAT_LONGEST_S, heartbeat_s
 from task_abstraction.backends.temporal.slots import SharedSlots, shared_tuner
 from task_abstraction.backends.temporal.statistics import ACTIVITIES, describe_queue, pollers_of
 from task_abstraction.config import BackendConfig, load_settings_module, read_setting
@@ -64,6 +65,16 @@ def known_keywords(given: Mapping[str, Any], of: Callable[..., Any], *, name: st
     return dict(given)
 
 
+def throttle(job: WorkerJob) -> timedelta:
+    """Longest time that the SDK holds a beat back: a third of the shortest heartbeat timeout, as tasks beat.
+
+    Its own 80 % would make one lost call a lost worker, and a cancellation come as late (a beat brings the news of it).
+    """
+    timeouts = [heartbeat_s(policy) for policy in job.policies.values()]
+    shortest = min((timeout for timeout in timeouts if timeout is not None), default=HEARTBEAT_LONGEST_S)
+    return timedelta(seconds=shortest / BEATS_PER_TIMEOUT)
+
+
 def worker_options(job: WorkerJob) -> dict[str, Any]:
     """Keyword arguments of each SDK worker: the rendered ones of the tier, over the library's own."""
     rendered = getattr(load_settings_module(SETTINGS_MODULE), "WORKER", {}).get(job.tier.name, {})
@@ -71,6 +82,7 @@ def worker_options(job: WorkerJob) -> dict[str, Any]:
         "max_concurrent_workflow_tasks": WORKFLOW_SLOTS,
         "max_cached_workflows": CACHED_WORKFLOWS,
         "graceful_shutdown_timeout": graceful_timeout(job),
+        "max_heartbeat_throttle_interval": throttle(job),
         **known_keywords(rendered, Worker, name=f"WORKER[{job.tier.name!r}]"),
         "max_concurrent_activities": job.concurrency,
     }

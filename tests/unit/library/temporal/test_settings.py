@@ -75,6 +75,11 @@ def test_a_keyword_that_the_sdk_does_not_have_is_named(settings):
         worker.worker_options(job_of(settings, "file"))
 
 
+def test_two_lost_beats_are_no_lost_worker(settings):
+    """The SDK sends a beat every third of the heartbeat timeout; its own throttle of 80 % leaves no second chance."""
+    assert worker.worker_options(job_of(settings, "file"))["max_heartbeat_throttle_interval"] == timedelta(seconds=10)
+
+
 def test_without_settings_a_stop_fits_into_the_grace(monkeypatch):
     """The SDK's own default of 0 would cut running tasks at once."""
     monkeypatch.setenv("TASK_SHUTDOWN_GRACE_SECONDS", "60")
