@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from taskgen import __version__
 from taskgen.artifact import Artifact
@@ -17,6 +18,9 @@ from taskgen.profile.loading import Loaded, load
 from taskgen.quick import sources
 from taskgen.rules.catalogue import blocks, check
 from taskgen.rules.engine import Finding
+
+if TYPE_CHECKING:
+    from taskgen.report.explanation import Explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +101,68 @@ def origin(this: Checked, *, trees: Mapping[str, str]) -> Origin:
 def output_folder(project: Project, name: str, out: Path | None, default: str) -> Path:
     """Return `out/<profile>`."""
     return (out if out is not None else project.root / default) / name
+
+
+def users_of(this: Checked, path: str, *, project: Project) -> tuple[str, ...]:
+    """Return the artifacts that change when a value does, by rendering once more with another value.
+
+    Raises:
+        UsageError: there is no other value of this kind to try.
+    """
+    from taskgen.report.explanation import other_than, users
+
+    trail = this.plan.trails.get(path)
+    if trail is None:
+        settable = [entry for entry in this.plan.trails.items() if entry[1].settable == path]
+        if not settable:
+            raise UsageError(f"--used-by: {path} is no derived value; `taskgen explain` without a path lists them")
+        path, trail = settable[0]
+    other = other_than(trail.value)
+    if other is None:
+        raise UsageError(f"--used-by: {path} is {trail.value}, and there is no other value to try")
+    plan = make_plan(this.loaded.profile, grace_limits=this.plan.grace_limits, forced={path: other})
+    before = rendered(this, project=project)
+    return users(before, lambda: rendered(Checked(this.loaded, plan, ()), project=project))
+
+
+@dataclass(frozen=True, slots=True)
+class LineOrigin:
+    """Which template line made a line of an artifact, and the explanation of each value on it."""
+
+    template: str
+    line: int
+    text: str
+    values: "tuple[Explanation, ...]"
+
+
+def line_of(this: Checked, path: str, number: int, *, project: Project) -> LineOrigin:
+    """Return what made a line of an artifact.
+
+    Raises:
+        UsageError: no template makes this file, or it has no such line.
+    """
+    from taskgen.rendering.render import locate
+    from taskgen.rendering.tracing import trace
+    from taskgen.report.explanation import explain
+
+    roots = project.template_roots()
+    place = locate(this.plan, this.loaded.specs, path, roots=roots)
+    if place is None:
+        raise UsageError(f"--artifact {path}: no template of this profile makes it; copied files are as they are")
+    template, context = place
+    origin = trace(roots, template, context, number)
+    if origin is None:
+        raise UsageError(f"--artifact {path}:{number}: a line of the note on top, or behind the end of the file")
+    tier = context.get("tier")
+    explained = []
+    for chain in origin.values:
+        root, _, rest = chain.partition(".")
+        at = {"tier": f"tiers.{tier.name}.{rest}" if tier is not None else "", "plan": rest, "profile": rest}.get(root)
+        at = at if at is not None else f"targets.{context['target']}.{rest}"
+        for candidate in (at, at.replace(".profile.", ".")):
+            try:
+                explained.append(explain(this.plan, this.loaded.positions, candidate))
+            except UsageError:
+                continue
+            break
+    return LineOrigin(origin.template, origin.line, origin.text, tuple(explained))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from taskgen import __version__
-from taskgen.cli import listing, rendering, verifying
+from taskgen.cli import explaining, listing, rendering, verifying
 from taskgen.cli.screen import say, tell
 from taskgen.errors import TaskgenError
 
@@ -41,6 +41,7 @@ def _options(
 for command in (
     rendering.render,
     rendering.check,
+    explaining.explain,
     verifying.verify,
     listing.profiles,
     listing.targets,

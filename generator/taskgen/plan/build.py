@@ -47,22 +47,28 @@ LATE_DERIVATIONS: Final[Mapping[str, Derivation]] = collect(recovery)
 _PRIORITY_ORDER: Final = {"high": 0, "medium": 1, "low": 2}
 
 
-def make_plan(profile: Profile, *, grace_limits: Mapping[str, timedelta] | None = None) -> Plan:
+def make_plan(
+    profile: Profile,
+    *,
+    grace_limits: Mapping[str, timedelta] | None = None,
+    forced: Mapping[str, Any] | None = None,
+) -> Plan:
     """Derive everything that artifacts need from a profile. Pure.
 
     Args:
         profile: what the user states.
         grace_limits: longest grace of each target that has one, from its target.yaml.
+        forced: derived values by path that are replaced, to see what depends on them.
     """
     profile = collapsed(profile)
     trails: dict[str, Trail] = {}
-    early = [_tier_plan(profile, name, tier, trails) for name, tier in profile.tiers.items()]
+    early = [_tier_plan(profile, name, tier, trails, forced) for name, tier in profile.tiers.items()]
     early.sort(key=lambda tier: (_PRIORITY_ORDER[tier.profile.priority], tier.name))
     facts = profile_facts(profile, tuple(early))
-    shared = derive(PROFILE_DERIVATIONS, facts, prefix="")
+    shared = derive(PROFILE_DERIVATIONS, facts, prefix="", forced=forced)
     trails |= shared
     values = {name: trail.value for name, trail in shared.items()}
-    tiers = tuple(_with_late_values(tier, shared, trails) for tier in early)
+    tiers = tuple(_with_late_values(tier, shared, trails, forced) for tier in early)
     scheduled = schedules(profile, tiers)
     return Plan(
         profile=profile,
@@ -89,10 +95,12 @@ def make_plan(profile: Profile, *, grace_limits: Mapping[str, timedelta] | None 
     )
 
 
-def _tier_plan(profile: Profile, name: str, tier: Tier, trails: dict[str, Trail]) -> TierPlan:
+def _tier_plan(
+    profile: Profile, name: str, tier: Tier, trails: dict[str, Trail], forced: Mapping[str, Any] | None
+) -> TierPlan:
     backend = tier.backend or profile.backends.names()[0]
     facts = tier_facts(profile, name, tier, backend)
-    derived = derive(TIER_DERIVATIONS, facts, prefix=f"tiers.{name}.")
+    derived = derive(TIER_DERIVATIONS, facts, prefix=f"tiers.{name}.", forced=forced)
     trails |= {f"tiers.{name}.{key}": trail for key, trail in derived.items()}
     values = {key: trail.value for key, trail in derived.items()}
     queues = routing.queues_of(profile, tier)
@@ -113,11 +121,13 @@ def _tier_plan(profile: Profile, name: str, tier: Tier, trails: dict[str, Trail]
     )
 
 
-def _with_late_values(tier: TierPlan, shared: Mapping[str, Trail], trails: dict[str, Trail]) -> TierPlan:
+def _with_late_values(
+    tier: TierPlan, shared: Mapping[str, Trail], trails: dict[str, Trail], forced: Mapping[str, Any] | None
+) -> TierPlan:
     at = f"tiers.{tier.name}."
     facts = {name: Fact(value, at + name) for name, value in {**tier.facts, **tier.values}.items()}
     facts |= {name: Fact(trail.value, name) for name, trail in shared.items()}
-    late = derive(LATE_DERIVATIONS, facts, prefix=at)
+    late = derive(LATE_DERIVATIONS, facts, prefix=at, forced=forced)
     trails |= {at + name: trail for name, trail in late.items()}
     values = {**tier.values, **{name: trail.value for name, trail in late.items()}}
     return TierPlan(**{**{key: getattr(tier, key) for key in TierPlan.__dataclass_fields__}, "values": values})

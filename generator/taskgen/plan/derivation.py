@@ -5,7 +5,7 @@ finds them, in any order, and keeps for each result the formula, the source and 
 derived value is adding one function to one of the modules that `plan.build` lists.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 from types import ModuleType
@@ -45,6 +45,8 @@ class Trail:
     """what the formula gives; differs from `value` when the profile sets it by hand"""
     typed: str | None = None
     """path in the profile where the value was set by hand"""
+    settable: str | None = None
+    """path in the profile where it can be set by hand"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class _Resolver:
     derivations: Mapping[str, Derivation]
     facts: Mapping[str, Fact]
     prefix: str
+    forced: Mapping[str, Any]
     trails: dict[str, Trail] = field(default_factory=dict)
     running: list[str] = field(default_factory=list)
 
@@ -126,13 +129,19 @@ class _Resolver:
         by_hand = self.facts.get(this.override) if this.override else None
         is_typed = by_hand is not None and by_hand.value is not None
         value, typed = (by_hand.value, by_hand.path) if by_hand is not None and is_typed else (derived, None)
+        value = self.forced.get(f"{self.prefix}{name}", value)
         self.running.pop()
-        self.trails[name] = Trail(value, this.formula, this.source, inputs, derived, typed)
+        settable = by_hand.path if by_hand is not None else None
+        self.trails[name] = Trail(value, this.formula, this.source, inputs, derived, typed, settable)
         return self.trails[name]
 
 
 def derive(
-    derivations: Mapping[str, Derivation], facts: Mapping[str, Fact], *, prefix: str, names: Iterable[str] | None = None
+    derivations: Mapping[str, Derivation],
+    facts: Mapping[str, Fact],
+    *,
+    prefix: str,
+    forced: Mapping[str, Any] | None = None,
 ) -> dict[str, Trail]:
     """Compute every derivation from the facts.
 
@@ -140,12 +149,12 @@ def derive(
         derivations: by name.
         facts: by name; a derivation of the same name hides a fact.
         prefix: put before the names of derived values in trails, such as `tiers.high.`.
-        names: compute these (and what they need); default all.
+        forced: values by path that replace whatever is derived or typed, to see what depends on them.
 
     Raises:
         LookupError: a parameter names nothing, or derivations depend on each other; a mistake in taskgen itself.
     """
-    resolver = _Resolver(derivations, facts, prefix)
-    for name in derivations if names is None else names:
+    resolver = _Resolver(derivations, facts, prefix, forced or {})
+    for name in derivations:
         resolver.resolve(name)
     return resolver.trails

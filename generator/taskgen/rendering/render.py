@@ -74,6 +74,22 @@ def _embedding(
 
 
 def _files(spec: TargetSpec, base: Mapping[str, Any], roots: Sequence[Path]) -> Iterator[Artifact]:
+    for path, template, context in _planned(spec, base, roots):
+        tier = context.get("tier")
+        yield Artifact(
+            path=path,
+            content=_finished(render_text(roots, template, context), template, context["plan"]).encode(),
+            target=spec.name,
+            template=template,
+            tier=tier.name if tier is not None else None,
+            mode=0o755 if path.endswith(".sh") else 0o644,
+        )
+
+
+def _planned(
+    spec: TargetSpec, base: Mapping[str, Any], roots: Sequence[Path]
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield path, template and context of each file of a target."""
     where = f"templates/{spec.name}/target.yaml"
     written: list[str] = []  # for the template that lists the others, which comes last
     base = {**base, "written": written}
@@ -83,18 +99,25 @@ def _files(spec: TargetSpec, base: Mapping[str, Any], roots: Sequence[Path]) -> 
         for context in _contexts(entry, base):
             if entry.when and not holds(roots, entry.when, context, where):
                 continue
-            tier = context.get("tier")
             path = _path(entry, context, where)
-            artifact = Artifact(
-                path=path,
-                content=_finished(render_text(roots, template, context), template, context["plan"]).encode(),
-                target=spec.name,
-                template=template,
-                tier=tier.name if tier is not None else None,
-                mode=0o755 if entry.path.endswith(".sh") else 0o644,
-            )
+            yield path, template, context
             written.append(path)
-            yield artifact
+
+
+def locate(
+    plan: Plan, specs: Mapping[str, TargetSpec], path: str, *, roots: Sequence[Path]
+) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the template of an artifact and what it is rendered with; None when no template makes it."""
+    files_of = _embedding(plan, specs, roots)
+    for name, spec in sorted(specs.items()):
+        options = getattr(plan.profile.targets, name, None)
+        if options is None:
+            continue
+        base = {"profile": plan.profile, "plan": plan, "options": options, "target": name, "files_of": files_of}
+        for found, template, context in _planned(spec, base, roots):
+            if found == path:
+                return template, context
+    return None
 
 
 def _contexts(entry: OutputFile, base: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ def project(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("command", ["render", "check", "verify", "profiles", "targets", "rules", "schema"])
+@pytest.mark.parametrize("command", ["render", "check", "explain", "verify", "profiles", "targets", "rules", "schema"])
 def test_help_has_an_example(command):
     """Every command explains itself with an example."""
     done = taskgen(command, "--help")
@@ -133,3 +133,38 @@ def test_every_target_is_listed():
     listed = json.loads(taskgen("targets", "-o", "json", check=True).stdout)
 
     assert {entry["name"] for entry in listed} == names
+
+
+def test_explain_answers_what_if(project):
+    """A change is tried without touching the profile, and named in full."""
+    done = taskgen(
+        "explain",
+        "tiers.file.max_replicas",
+        "--profile",
+        "prod-celery",
+        "--what-if",
+        "load.peak=20/s",
+        cwd=project,
+        check=True,
+    )
+
+    assert "with tiers.file.load.peak=20/s: 31" in done.stdout
+
+
+def test_explain_without_a_path_lists_every_derived_value(project):
+    """The list names each value with its formula."""
+    done = taskgen("explain", "--profile", "prod-celery", cwd=project, check=True)
+
+    assert "tiers.low.visibility_timeout" not in done.stdout
+    assert any(line.startswith("visibility_timeout ") for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    "place", ["compose.yaml", "out/dev-celery/compose/compose.yaml:0", "out/dev-celery/no/such.yaml:3"]
+)
+def test_explain_refuses_a_line_that_is_none(project, place):
+    """A line that does not exist is wrong usage."""
+    done = taskgen("explain", "--artifact", place, cwd=project)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--artifact" in done.stderr

@@ -100,7 +100,11 @@ def test_plain_json_is_untouched(value):
     assert decode(value, object) == value
 
 
-@pytest.mark.parametrize("value", [object(), {1: "a"}, {1, 2}, float("nan"), [float("inf")], lambda: None], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [object(), {1: "a"}, {1, 2}, float("nan"), [float("inf")], lambda: None],
+    ids=["an object", "a key that is no text", "a set", "no number", "an endless number", "a function"],
+)
 def test_what_could_not_be_rebuilt_is_refused(value):
     """A submit fails here instead of a worker far away."""
     with pytest.raises(TypeError):

@@ -48,6 +48,7 @@ def test_an_archive_gives_the_text_of_each_readable_member():
         ("a.zip", b"PK\x03\x04broken", "a.zip: "),
         ("bomb.zip", archive(a_txt=b"0" * (17 * 1024**2)), "17825792 bytes unpacked"),
     ],
+    ids=["a program", "binary text", "a broken archive", "an archive that unpacks to too much"],
 )
 def test_a_bad_document_is_refused_for_good(name, content, message):
     """The error is one that is declared as not retryable."""

@@ -1,0 +1,122 @@
+"""Where values come from, and what depends on them."""
+
+import pytest
+
+from taskgen import pipeline
+from taskgen.errors import UsageError
+from taskgen.profile.files import Project
+from taskgen.profile.loading import profile_names
+from taskgen.report.explanation import explain
+from tests.support.command import ROOT
+
+PROJECT = Project(ROOT)
+
+
+@pytest.fixture(scope="module")
+def this():
+    """The shipped profile prod-celery, checked."""
+    return pipeline.checked("prod-celery", project=PROJECT)
+
+
+def explained(this, path):
+    """Explain a value of a checked profile."""
+    return explain(this.plan, this.loaded.positions, path)
+
+
+def test_typed_value_names_every_fragment_that_set_it(this):
+    """The chain lists each place in merge order; the last one won."""
+    found = explained(this, "tiers.file.load.rate")
+
+    assert (found.kind, found.value) == ("typed", "2/s")
+    assert [position.file for position in found.chain] == ["profiles/tiers/pipeline.yaml", "profiles/size/medium.yaml"]
+
+
+def test_derived_value_names_formula_and_inputs(this):
+    """Formula, source and inputs with their places."""
+    found = explained(this, "tiers.file.grace")
+
+    assert (found.kind, found.value) == ("derived", "5m15s")
+    assert "time_limit" in found.formula
+    limit = next(cause for cause in found.causes if cause.name == "time_limit")
+    assert (limit.value, limit.position.file) == ("5m", "profiles/tiers/pipeline.yaml")
+
+
+def test_value_is_found_where_it_can_be_set(this):
+    """The path in the profile leads to the derivation that it would replace."""
+    assert explained(this, "tiers.file.scale.max").formula == explained(this, "tiers.file.max_replicas").formula
+
+
+def test_typed_value_over_a_derived_one_shows_both():
+    """A value set by hand keeps what the formula would give beside it."""
+    this = pipeline.checked("prod-celery", project=PROJECT, overrides=["tiers.file.scale.max=40"])
+    found = explained(this, "tiers.file.max_replicas")
+
+    assert (found.kind, found.value, found.derived) == ("typed over a derived value", "40", "16")
+
+
+def test_value_of_the_whole_profile_lists_its_tiers(this):
+    """A formula over all tiers shows what each of them brings."""
+    names = [cause.name for cause in explained(this, "visibility_timeout").causes]
+
+    assert {"low.time_limit", "low.eta", "api.time_limit"} <= set(names)
+
+
+def test_default_says_so(this):
+    """A value that nobody states is a default of the schema."""
+    assert explained(this, "dead_letter.enabled").kind == "default"
+
+
+def test_what_depends_on_a_value(this):
+    """The derived values that a fact goes into are named."""
+    assert "tiers.file.slots_for_goal" in explained(this, "tiers.file.load.rate").feeds
+
+
+@pytest.mark.parametrize("path", ["tiers.file.grce", "nothing", "tiers..x", ""])
+def test_unknown_value_is_refused(this, path):
+    """A path that leads nowhere is wrong usage."""
+    with pytest.raises(UsageError):
+        explained(this, path)
+
+
+@pytest.mark.parametrize("profile", [source.name for source in profile_names(PROJECT)])
+def test_every_derived_value_can_be_explained(profile):
+    """Each derived value of each shipped profile has a formula, a source and inputs with values."""
+    this = pipeline.checked(profile, project=PROJECT)
+
+    for path in this.plan.trails:
+        found = explained(this, path)
+        assert found.formula, path
+        assert found.source, path
+        assert found.value, path
+        assert all(cause.value for cause in found.causes), path
+
+
+def test_users_of_a_value_are_found_by_rendering_again(this):
+    """The artifacts that change with the grace period are those that show it."""
+    users = pipeline.users_of(this, "tiers.file.grace", project=PROJECT)
+
+    assert "settings/env/file.env" in users
+    assert "settings/env/api.env" not in users
+
+
+@pytest.mark.parametrize(
+    ("text", "template", "value"),
+    [
+        ("terminationGracePeriodSeconds:", "kubernetes/deployment.yaml.j2", "tiers.file.grace_seconds"),
+        ("requests:", "kubernetes/deployment.yaml.j2", "tiers.file.memory_limit"),
+        ("kind: Deployment", "kubernetes/deployment.yaml.j2", None),
+    ],
+)
+def test_line_of_an_artifact_leads_to_its_template_and_values(this, text, template, value):
+    """A line names the template line that made it, and the values on it."""
+    path = "kubernetes/eu-1/deployment-worker-file.yaml"
+    artifact = next(a for a in pipeline.rendered(this, project=PROJECT) if a.path == path)
+    lines = artifact.content.decode().splitlines()
+    number = next(n for n, line in enumerate(lines, 1) if line.strip().startswith(text))
+
+    found = pipeline.line_of(this, path, number, project=PROJECT)
+
+    assert found.template == template
+    assert found.text.startswith(text)
+    paths = [explanation.path for explanation in found.values]
+    assert paths == [] if value is None else value in paths
