@@ -15,6 +15,7 @@ from taskgen.profile.backends import Endpoint
 from taskgen.profile.base import SecretKey
 from taskgen.profile.model import Profile
 from taskgen.profile.scalars import format_duration
+from taskgen.profile.tier import Pod
 
 _FORMS: Final[Mapping[Any, str]] = {
     scalars.parse_duration: "duration",
@@ -23,7 +24,7 @@ _FORMS: Final[Mapping[Any, str]] = {
     scalars.parse_rate: "rate",
     scalars.parse_percent: "percent",
 }
-_TABLES_OF_THEIR_OWN: Final = ("SecretKey", "SecretName", "Image", "Endpoint")
+_TABLES_OF_THEIR_OWN: Final = ("SecretKey", "SecretName", "Image", "Endpoint", "Pod")
 """Models that stand at several places: described once, in a table of their own."""
 MIB: Final = 2**20
 
@@ -103,13 +104,13 @@ def sections() -> Iterator[tuple[str, list[tuple[str, str, str, str]]]]:
     """Yield heading and rows of each part of the profile."""
     yield "The profile", list(_rows(Profile, ""))
     for name, info in Profile.model_fields.items():
-        if name in {"dead_letter", "targets", "pod"}:
+        if name in {"dead_letter", "targets"}:
             continue
         rows = [row for model, at in _below(info.annotation, name) for row in _rows(model, at)]
         if name == "families":
             rows = [row for row in rows if row[0].count(".") == 2]  # noqa: PLR2004  # families.NAME.field
         if rows:
             yield name, rows
-    shared: tuple[type[BaseModel], ...] = (SecretKey, Image, Endpoint)
+    shared: tuple[type[BaseModel], ...] = (SecretKey, Image, Endpoint, Pod)
     for model in shared:
         yield model.__name__, list(_rows(model, ""))

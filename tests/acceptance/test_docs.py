@@ -3,18 +3,22 @@
 import contextlib
 import os
 import re
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from _pytest.mark.structures import ParameterSet
 
 from scripts import document
 from task_abstraction.capabilities import EXPORTER_METRICS, WORKER_METRICS
 from taskgen.plan.build import make_plan
+from taskgen.profile.discovery import discover
 from taskgen.profile.files import Project
 from taskgen.profile.loading import load, profile_names
+from taskgen.rules.catalogue import RULES
 from tests.support import servers
 from tests.support.consumers import program
 from tests.support.docs import PAGES, ROOT, Block, Shell, anchors, blocks, files, links, matches, play, shells, write
@@ -51,7 +55,7 @@ def surroundings(server: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]
     ports = {number: str(servers.free_port()) for number in PORTS.values()}
     env = {"TASK_HEALTH_PORT": ports[PORTS["health"]], "HOME": os.environ.get("HOME", "/")}
     if server == "redis":
-        if servers.program("redis-server") is None:
+        if program("redis-server") is None:
             need("valkey")
         with servers.redis() as redis:
             yield env, {**ports, "6379": str(redis.server.port)}
@@ -92,6 +96,14 @@ def test_commands_that_are_not_run_are_listed() -> None:
     if found:
         places = "; ".join(f"{reason} ({', '.join(places)})" for reason, places in sorted(found.items()))
         pytest.skip(f"not run: documented commands: {places}. To get it: type them there")
+
+
+@pytest.mark.parametrize("block", by_place([block for block in every_block() if "not run" in block.notes]))
+def test_commands_that_are_not_run_are_shell(block: Block) -> None:
+    """Even what no test can run is read by a shell."""
+    read = subprocess.run(["/bin/bash", "-n"], input=block.text, check=False, capture_output=True, text=True)
+
+    assert read.returncode == 0, read.stderr
 
 
 @pytest.mark.parametrize("block", by_place(every_block()))
@@ -154,12 +166,12 @@ def test_every_family_of_rules_is_documented() -> None:
     """A rule of a new family does not stay out of the catalogue."""
     text = (ROOT / "docs" / "rules.md").read_text()
 
-    assert {entry.id[0] for entry in document.RULES} == set(re.findall(r"<!-- generated: rules (\w) -->", text))
+    assert {entry.id[0] for entry in RULES} == set(re.findall(r"<!-- generated: rules (\w) -->", text))
 
 
 def test_every_target_is_documented() -> None:
     """Each target has a page with its files and options."""
-    for name in document.discover(Project(ROOT)):
+    for name in discover(Project(ROOT)):
         text = (ROOT / "docs" / "targets" / f"{name}.md").read_text()
 
         assert f"generated: options {name} -->" in text
@@ -198,9 +210,6 @@ def test_queries_name_metrics_that_are_served(block: Block) -> None:
 def test_queries_are_promql(tmp_path: Path) -> None:
     """Prometheus itself can parse every documented query."""
     need("promtool")
-    import subprocess
-
-    import yaml
 
     lines = [line for block in queries() for line in block.text.splitlines() if line and not line.startswith("#")]
     rules = [{"record": f"documented:query{number}", "expr": line} for number, line in enumerate(lines)]

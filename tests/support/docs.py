@@ -24,7 +24,7 @@ _FENCE = re.compile(r"^(`{3,})(\S*)\s*$")
 _NOTE = re.compile(r"^<!-- ([a-z][a-z ]*)(?:: (.+?))? -->$")
 _FILE = re.compile(r"^# ((?:[\w.\-]+/)+[\w.\-]+\.(?:yaml|yml|py|txt|j2))$")
 _MARK = "\x1e"
-TIMEOUT_S = 180.0
+TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
