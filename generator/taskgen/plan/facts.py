@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from taskgen.plan.derivation import Fact
+from taskgen.plan.redelivery import longest_retry_delay
 from taskgen.plan.routing import policies_of, queues_of
 from taskgen.profile.model import Profile
 from taskgen.profile.paths import join
 from taskgen.profile.tier import Tier
 from taskgen.profile.workload import TaskPolicy
+
+_Amount = TypeVar("_Amount", int, timedelta)
 
 TIER_PATHS: Mapping[str, str] = {
     "workload": "workload",
@@ -65,11 +68,11 @@ def _not_auto(value: object) -> object:
     return None if value == "auto" else value
 
 
-def _longest(
-    base: timedelta,
+def _largest(
+    base: _Amount,
     base_path: str,
     policies: Iterable[tuple[str, TaskPolicy]],
-    read: Callable[[TaskPolicy], timedelta | None],
+    read: Callable[[TaskPolicy], _Amount | None],
     leaf: str,
 ) -> Fact:
     """Return the largest value among the tier's own and the policies of its tasks, with the path of the winner."""
@@ -81,6 +84,20 @@ def _longest(
     return winner
 
 
+def _retry_delay(policy: TaskPolicy) -> timedelta | None:
+    """Return the longest wait between two attempts of a task that has a retry policy of its own."""
+    retry = policy.retry
+    if retry is None:
+        return None
+    delay: timedelta = longest_retry_delay(
+        max_attempts=retry.max_attempts,
+        initial_delay=retry.initial_delay,
+        backoff=retry.backoff,
+        max_delay=retry.max_delay,
+    )
+    return delay
+
+
 def tier_facts(profile: Profile, name: str, tier: Tier, backend: str) -> dict[str, Fact]:
     """Return what the derivations of one tier may use."""
     at = f"tiers.{name}"
@@ -90,9 +107,13 @@ def tier_facts(profile: Profile, name: str, tier: Tier, backend: str) -> dict[st
         value, owner = (getattr(profile.pod.resources, field), "") if own is None else (own, f"{at}.")
         facts[short] = Fact(value, f"{owner}pod.resources.{field}")
     policies = policies_of(profile, queues_of(profile, tier))
-    facts["time_limit"] = _longest(
+    facts["time_limit"] = _largest(
         tier.task.time_limit, f"{at}.task.time_limit", policies, lambda policy: policy.time_limit, "time_limit"
     )
+    facts["task_memory"] = _largest(
+        tier.task.memory, f"{at}.task.memory", policies, lambda policy: policy.memory, "memory"
+    )
+    facts["tasks_retry_delay"] = _largest(timedelta(), f"{at}.retry", policies, _retry_delay, "retry")
     facts["all_idempotent"] = Fact(
         tier.task.idempotent and all(policy.idempotent is not False for _, policy in policies), f"{at}.task.idempotent"
     )

@@ -86,12 +86,12 @@ def retry_horizon(*, max_attempts: int, initial_delay: timedelta, backoff: float
 
 
 @derivation(
-    formula="max(longest_delay, longest_retry_delay)",
+    formula="max(longest_delay, longest_retry_delay, tasks_retry_delay)",
     source="invariants.md R01, Q01: a delayed message counts as delivered",
 )
-def eta(*, longest_delay: timedelta, longest_retry_delay: timedelta) -> timedelta:
+def eta(*, longest_delay: timedelta, longest_retry_delay: timedelta, tasks_retry_delay: timedelta) -> timedelta:
     """Longest time that a message is held by a worker before its task may begin."""
-    return max(longest_delay, longest_retry_delay)
+    return max(longest_delay, longest_retry_delay, tasks_retry_delay)
 
 
 @derivation(
