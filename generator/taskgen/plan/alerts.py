@@ -134,15 +134,16 @@ def alerts(tier: TierPlan, runbooks: str) -> Iterator[Alert]:
         hold=30 * MINUTE,
         section="redelivery",
     )
-    yield alert(
-        "TierDeadLetter",
-        f"sum {by_queue} (task_queue_dead_letter_depth{{{this}}}) > 0",
-        summary="{{ $labels.queue }} has dead letters",
-        hold=60 * MINUTE,
-        severity="ticket",
-        section="dead-letter",
-        kept=queue,
-    )
+    if tier.backend == "celery":  # the others have no queue of dead letters: the exporter serves no depth of one
+        yield alert(
+            "TierDeadLetter",
+            f"sum {by_queue} (task_queue_dead_letter_depth{{{this}}}) > 0",
+            summary="{{ $labels.queue }} has dead letters",
+            hold=60 * MINUTE,
+            severity="ticket",
+            section="dead-letter",
+            kept=queue,
+        )
     yield from _wait_burns(tier, alert)
     yield from _failure_burns(tier, alert)
 

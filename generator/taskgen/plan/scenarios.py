@@ -60,8 +60,9 @@ def _series(tier: TierPlan, values: Mapping[str, str], minutes: int) -> Iterator
         "oldest": f"task_queue_oldest_age_seconds{{{queue}}}",
         "consumers": f"task_queue_consumers{{{queue}}}",
         "busy": f'task_worker_slots_busy{{namespace="{NAMESPACE}",tier="{tier.name}"}}',
-        "dead": f"task_queue_dead_letter_depth{{{queue}}}",
     }
+    if tier.backend == "celery":
+        rows["dead"] = f"task_queue_dead_letter_depth{{{queue}}}"
     for key, series in rows.items():
         value = values[key] if values[key] != "many" else f"{3 * goal:g}"
         yield Series(series, f"{value}x{minutes}")

@@ -13,7 +13,7 @@ from taskgen.verifying.custom_resources import CustomResources
 from taskgen.verifying.image import IgnoreFile, LibraryCopy
 from taskgen.verifying.kubernetes import KubernetesSchemas
 from taskgen.verifying.kustomize import Kustomize
-from taskgen.verifying.metrics import Metrics, bucket_bounds
+from taskgen.verifying.metrics import Metrics, absent_series, bucket_bounds
 from taskgen.verifying.objects.references import external_objects
 from taskgen.verifying.objects.verifier import KubernetesObjects
 from taskgen.verifying.programs import hadolint, shellcheck, yamllint
@@ -43,7 +43,7 @@ VERIFIERS: Final[Mapping[str, Callable[[Plan], Verifier]]] = {
     "kubernetes-objects": lambda plan: KubernetesObjects(external_objects(plan)),
     "kustomize": lambda _: Kustomize(),
     "library": lambda _: LibraryCopy(),
-    "metrics": lambda plan: Metrics(bucket_bounds(plan)),
+    "metrics": lambda plan: Metrics(bucket_bounds(plan), absent_series(plan)),
     "plan": lambda _: PlanFile(),
     "promtool": lambda _: Promtool(),
     "python": lambda _: PythonModules(),

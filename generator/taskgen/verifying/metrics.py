@@ -22,6 +22,8 @@ SERVED: Final[frozenset[str]] = (
 )
 _EXPRESSIONS: Final = frozenset({"expr", "query", "serverQuery"})
 """Keys that hold PromQL in rules, dashboards, tests and triggers."""
+ABSENT: Final[Mapping[str, frozenset[str]]] = {"task_queue_dead_letter_depth": frozenset({"temporal", "hatchet"})}
+"""Metrics that the exporter of a backend leaves out: there is nothing to count (tests/acceptance/test_metrics.py)."""
 Bounds = frozenset[tuple[str, str, str]]
 """histogram, tier, `le` as the worker prints it"""
 
@@ -36,11 +38,18 @@ def bucket_bounds(plan: Plan) -> Bounds:
     )
 
 
+def absent_series(plan: Plan) -> frozenset[tuple[str, str]]:
+    """Return metric and tier of what the backend of the tier leaves out."""
+    return frozenset((name, tier.name) for name, left in ABSENT.items() for tier in plan.tiers if tier.backend in left)
+
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """Compares the names and bucket bounds in PromQL with those that the library declares; part of taskgen."""
 
     bounds: Bounds
+    absent: frozenset[tuple[str, str]] = frozenset()
+    """metric and tier: series that do not exist though the metric does"""
     name: str = "metrics"
     remedy: str = "part of taskgen"
 
@@ -73,6 +82,8 @@ class Metrics:
         elif selector.name not in SERVED | recorded:
             yield f"{selector.name}: no rendered worker or exporter serves it, and no rule of the file records it"
         bound, tier = selector.value("le"), selector.value("tier")
+        if (selector.name, tier) in self.absent:
+            yield f"{selector.name}: the backend of tier {tier} has none"
         if bound is None or bound == "+Inf":
             return
         known = {le for name, of, le in self.bounds if selector.name == f"{name}_bucket" and tier in {None, of}}

@@ -56,12 +56,14 @@ def selectors(expression: str) -> Iterator[Selector]:
         if kind == "sign" and text == "{":
             selector, position = _matchers("", tokens, position)
             yield selector
+        elif kind == "sign" and text == "[":
+            position = _after(tokens, position, "]")
         elif kind == "sign" and text == "@":
             position += 1
         elif kind != "name":
             continue
         elif text.lower() in _LISTS:
-            position = _after(tokens, position) if following == "(" else position
+            position = _after(tokens, position, ")") if following == "(" else position
         elif text.lower() in _WORDS or following == "(" or following.lower() in {"by", "without"}:
             continue
         elif following == "{":
@@ -71,9 +73,9 @@ def selectors(expression: str) -> Iterator[Selector]:
             yield Selector(text)
 
 
-def _after(tokens: list[tuple[str, str]], position: int) -> int:
-    """Return the position behind the next closing parenthesis; a list of labels has none inside."""
-    while position < len(tokens) and tokens[position][1] != ")":
+def _after(tokens: list[tuple[str, str]], position: int, end: str) -> int:
+    """Return the position behind the next closing bracket; neither lists of labels nor ranges have one inside."""
+    while position < len(tokens) and tokens[position][1] != end:
         position += 1
     return position + 1
 

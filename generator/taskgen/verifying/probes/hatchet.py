@@ -48,8 +48,7 @@ def _registers(tier: str, worker: Mapping[str, Any], task: Mapping[str, Any]) ->
     from hatchet_sdk import ClientConfig, Hatchet
     from hatchet_sdk.config import ClientTLSConfig
 
-    tls: Any = ClientTLSConfig
-    hatchet = Hatchet(config=ClientConfig(token=token(), tls_config=tls(strategy="none")))
+    hatchet: Any = Hatchet(config=ClientConfig(token=token(), tls_config=ClientTLSConfig(strategy="none")))
     try:
         registered = hatchet.task(name="verify", **task)(_work)
         message = registered.to_proto()
