@@ -1,7 +1,7 @@
 """What the Hatchet acceptance tests share: rendered settings, tasks with names of their own, a producer, a proxy.
 
-All runs share one tenant of the engine that was given. So each module has a namespace of its own for its workflows, and task
-names of its own, because the engine's statistics know no namespace.
+All runs share one tenant of the engine that was given. So each module has a namespace of its own for its workflows, and
+task names of its own, because the engine's statistics know no namespace.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ with warnings.catch_warnings():
     with contextlib.suppress(ImportError):
         import hatchet_sdk  # noqa: F401
 
-TASKS = '''
+TASKS = """
 import asyncio
 import os
 import time
@@ -97,7 +97,7 @@ def work(seconds: float, journal: str = "") -> str:
             lines.write(f"{os.getpid()}\\n")
     time.sleep(seconds)
     return "done"
-'''
+"""
 OVERRIDES = ("collapse_tiers=false", "targets.prometheus=null", "targets.compose=null", "targets.image=null")
 
 
@@ -134,7 +134,7 @@ class Fleet:
 
     @property
     def address(self) -> str:
-        """gRPC address for workers and producers."""
+        """Address of the gRPC port, for workers and producers."""
         return self.host_port or self.engine["HATCHET_CLIENT_HOST_PORT"]
 
     @property

@@ -1,4 +1,4 @@
-"""Hatchet for real: workers from rendered settings, tasks by name from another process, on the engine that was given."""
+"""Hatchet for real: workers from rendered settings, tasks by name from another process, on a given engine."""
 
 import asyncio
 import time
@@ -58,8 +58,10 @@ def high_worker(fleet) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def producer(fleet, file_worker) -> Iterator[HatchetBackend]:
-    """A producer, once a worker has registered the tasks."""
+    """A producer, once workers have registered the tasks; the one of the tier low has ended again."""
     assert file_worker.pid
+    with fleet.worker("low"):
+        pass
     with producing(fleet) as backend:
         yield backend
 
@@ -244,19 +246,45 @@ class TestOptions:
 
     @pytest.mark.usefixtures("high_worker")
     def test_a_queue_is_served_by_its_own_workers_alone(self, fleet, producer):
-        """Every worker registers every task; the label decides. Ten of ten."""
+        """Ten of ten, although the other worker could run it, too."""
         ids = [producer.submit(fleet.name("urgent")) for _ in range(10)]
 
         assert [producer.get_result(i, timeout=30).unwrap() for i in ids] == ["high_priority"] * 10
 
     def test_a_submit_may_name_another_queue(self, fleet, high_worker, producer):
-        """The task runs on a worker of that queue."""
+        """The task runs on a worker of that queue, five of five, with its own limits."""
         before = high_worker.sum_of("task_started_total")
         ids = [producer.using(queue="high_priority").submit(fleet.name("who")) for _ in range(5)]
         found = [producer.get_result(task_id, timeout=30).unwrap() for task_id in ids]
 
         assert {(one["queue"], one["pid"]) for one in found} == {("high_priority", high_worker.pid)}
         assert high_worker.sum_of("task_started_total") == before + 5
+
+    @pytest.mark.usefixtures("high_worker")
+    def test_a_delayed_submit_may_name_another_queue(self, fleet, producer):
+        """The schedule is one of the other queue."""
+        soon = timedelta(seconds=1)
+        task_id = producer.using(queue="high_priority", delay=soon).submit(fleet.name("who"))
+
+        assert producer.get_result(task_id).task_name == fleet.name("who")
+        assert producer.get_result(task_id, timeout=60).unwrap()["queue"] == "high_priority"
+
+    @pytest.mark.usefixtures("high_worker")
+    def test_a_key_and_another_queue_go_together(self, fleet, producer):
+        """One execution, there."""
+        once = producer.using(queue="high_priority", idempotency_key=str(uuid.uuid4()))
+        task_id = once.submit(fleet.name("flaky"), 2)
+
+        assert once.submit(fleet.name("flaky"), 2) == task_id
+        assert producer.get_result(task_id, timeout=30).result == 2
+
+    def test_a_producer_that_knows_only_the_name_sends_it_home(self, fleet, producer):
+        """The queue is the one that the worker gave the task, not a default of the producer."""
+        assert producer
+        with producing(fleet) as other:
+            other.declare(fleet.name("who"))
+
+            assert other.get_result(other.submit(fleet.name("who")), timeout=20).unwrap()["queue"] == "file_processing"
 
     def test_priority_is_accepted(self, fleet, producer):
         """1 low, 3 high."""

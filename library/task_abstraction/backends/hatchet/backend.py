@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from task_abstraction.backends.hatchet import ids
 from task_abstraction.backends.hatchet.clients import Clients
 from task_abstraction.backends.hatchet.connection import connection_of
-from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE, ONCE_KEY, QUEUE_KEY, queue_label
+from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY, action, variant
 from task_abstraction.backends.hatchet.lookup import Lookup
 from task_abstraction.backends.hatchet.options import priority_of, task_options
 from task_abstraction.backends.hatchet.registered import not_registered
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hatchet_sdk.runnables.workflow import Standalone
 
     from task_abstraction.backends.hatchet.engine import Run
-    from task_abstraction.backends.hatchet.worker import LibraryWorker
+    from task_abstraction.backends.hatchet.worker import LibraryWorker, Tasks
 
 # ruff: noqa: ANN401 - arguments and results of tasks are anything that JSON can say
 
@@ -109,37 +109,54 @@ class HatchetBackend(TaskBackend):
         super().check_definition(definition)
 
     def check_options(self, name: str, options: SubmitOptions) -> None:
-        """Refuse, besides the table's refusals, what a schedule of the engine cannot carry."""
+        """Refuse, besides the table's refusals, a priority that is none, and a key on a delayed task."""
         super().check_options(name, options)
         priority_of(options.priority, TaskPolicy())
-        if options.delay is None and options.eta is None:
-            return
-        reasons = {
-            Feature.QUEUE_OVERRIDE: (options.queue, "a delayed run takes no worker label"),
-            Feature.IDEMPOTENCY: (options.idempotency_key, "a delayed run is dropped when its key was used before"),
-        }
-        for feature, (value, reason) in reasons.items():
-            if value is not None:
-                hint = "Submit without delay, or without this option"
-                raise UnsupportedFeature("hatchet", feature, name, reason=reason, hint=hint)
+        delayed = options.delay is not None or options.eta is not None
+        if delayed and options.idempotency_key is not None:
+            raise UnsupportedFeature(
+                "hatchet",
+                Feature.IDEMPOTENCY,
+                name,
+                reason="a delayed run is dropped when its key was used before",
+                hint="Submit without delay, or without the key",
+            )
 
     # Submit.
 
-    def _run_of(self, submission: Submission) -> "Run":
-        key = submission.options.idempotency_key
-        workflow = submission.name if key is None else submission.name + ONCE
-        self.clients.registered.require(workflow, limit_s=self._limit_s)
-        from task_abstraction.backends.hatchet.engine import Run
+    def _chosen_queue(self, submission: Submission) -> str | None:
+        """The queue that a submit, a declaration or a route chose; None where only a default did.
 
-        metadata = {**submission.headers, QUEUE_KEY: submission.queue}
+        A producer that knows nothing but the name must not send a task away from the queue that its worker gave it.
+        """
+        name, definition = submission.name, self.definition(submission.name)
+        declared = definition.queue if definition is not None else None
+        return submission.options.queue or declared or self._declared.get(name) or self.plan.route_of(name)
+
+    def _target(self, submission: Submission) -> tuple[str, dict[str, str]]:
+        """The workflow of a submit by its full name, and its metadata.
+
+        Raises:
+            TaskNotRegistered: no worker has registered the task.
+        """
+        key, clients = submission.options.idempotency_key, self.clients
+        workflow, queue = clients.variants.workflow(
+            submission.name, queue=self._chosen_queue(submission), once=key is not None, limit_s=self._limit_s
+        )
+        metadata = {**submission.headers, QUEUE_KEY: queue or submission.queue}
         if key is not None:
             metadata[ONCE_KEY] = f"{submission.name}:{key}"  # keys belong to the tenant, not to the task
+        return clients.connection.full_name(workflow), metadata
+
+    def _run_of(self, submission: Submission) -> "Run":
+        workflow, metadata = self._target(submission)
+        from task_abstraction.backends.hatchet.engine import Run
+
         return Run(
-            workflow=self.clients.connection.full_name(workflow),
+            workflow=workflow,
             envelope=submission.envelope,
             metadata=metadata,
             priority=priority_of(submission.options.priority, submission.policy),
-            label=queue_label(submission.queue),
         )
 
     def _send(self, submission: Submission) -> str:
@@ -157,19 +174,18 @@ class HatchetBackend(TaskBackend):
         return task_ids
 
     def _schedule(self, submission: Submission, due_at: datetime) -> str:
-        clients = self.clients
-        clients.registered.require(submission.name, limit_s=self._limit_s)
+        rest = self.clients.rest
+        workflow, metadata = self._target(submission)
         task_id = ids.delayed_id(due_at)
         body: dict[str, Any] = {
             "triggerAt": due_at.astimezone(UTC).isoformat(),
             "input": dict(submission.envelope),
-            "additionalMetadata": {**submission.headers, QUEUE_KEY: submission.queue, ID_KEY: task_id},
+            "additionalMetadata": {**metadata, ID_KEY: task_id},
         }
         priority = priority_of(submission.options.priority, submission.policy)
         if priority is not None:
             body["priority"] = priority
-        path = f"{clients.rest.tenant}/workflows/{clients.connection.full_name(submission.name)}/scheduled"
-        if clients.rest.post(path, body, limit_s=self._limit_s) is None:
+        if rest.post(f"{rest.tenant}/workflows/{workflow}/scheduled", body, limit_s=self._limit_s) is None:
             raise not_registered(submission.name)
         return task_id
 
@@ -237,23 +253,34 @@ class HatchetBackend(TaskBackend):
         worker.run(
             hatchet,
             job,
-            self.workflows(hatchet, job),
+            self.tasks_of(hatchet, job),
             labels=worker.labels_of(job, rendered.get("labels", {})),
             address=self.address(),
             started=self._keep_worker,
             stop=self.stop,
         )
 
-    def workflows(self, hatchet: "Hatchet", job: WorkerJob) -> "list[Standalone[Any, Any]]":
-        """Every task of the process as the SDK registers it.
+    def tasks_of(self, hatchet: "Hatchet", job: WorkerJob) -> "Tasks":
+        """What a worker runs: the tasks of its queues, and any other that is submitted to one of them."""
+        from task_abstraction.backends.hatchet.worker import Tasks
 
-        Those of other queues are registered, too: the label keeps them on the workers of their queue, unless a submit
-        asks for another queue.
-        """
+        connection = self.clients.connection
+        made = {connection.short_name(task.name): task for task in self._standalones(hatchet, job)}
+        taken = {
+            action(connection.full_name(variant(name, queue=queue, once=False)), name): task.tasks[0]
+            for name, task in made.items()
+            for queue in job.queues
+        }
+        own = [task for name, task in made.items() if self.queue_for(name) in job.queues]
+        if not taken:
+            raise ConfigurationError("no task to run. Set TASK_MODULES or --app to modules with tasks", source="--app")
+        return Tasks(own=own, taken=taken)
+
+    def _standalones(self, hatchet: "Hatchet", job: WorkerJob) -> "Iterator[Standalone[Any, Any]]":
+        """Every task of this backend as one of the SDK, with the limits of its own tier."""
         from task_abstraction.backends.hatchet.wrapper import Wrapped, register
 
         settings = load_settings_module("hatchet_settings")
-        made = []
         for name, definition in job.tasks.items():
             queue = self.queue_for(name)
             planned = self.plan.queues.get(queue)
@@ -262,11 +289,10 @@ class HatchetBackend(TaskBackend):
             tiers = self.plan.tiers_of_queue(queue, self.backend_type)
             policy = self.policy_for(name, queue)
             options = task_options(definition, policy, tier=tiers[0].name if tiers else None, settings=settings)
-            wrapped = Wrapped(definition=definition, policy=policy, queue=queue, options=options, metrics=job.metrics)
-            made.append(register(hatchet, wrapped))
-        if not made:
-            raise ConfigurationError("no task to run. Set TASK_MODULES or --app to modules with tasks", source="--app")
-        return made
+            yield register(
+                hatchet,
+                Wrapped(definition=definition, policy=policy, queue=queue, options=options, metrics=job.metrics),
+            )
 
     def _keep_worker(self, worker: "LibraryWorker | None") -> None:
         self._worker = worker

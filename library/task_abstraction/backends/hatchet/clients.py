@@ -8,6 +8,7 @@ from task_abstraction.backends.hatchet.connection import Connection
 from task_abstraction.backends.hatchet.registered import Registered
 from task_abstraction.backends.hatchet.rest import Rest
 from task_abstraction.backends.hatchet.stats import Statistics
+from task_abstraction.backends.hatchet.variants import Variants
 
 if TYPE_CHECKING:
     from task_abstraction.backends.hatchet.engine import Engine
@@ -21,6 +22,7 @@ class Clients:
         self.connection = connection
         self.rest = Rest(connection)
         self.registered = Registered(self.rest, connection)
+        self.variants = Variants(self, self.registered)
         self.statistics = Statistics(self.rest, self.registered, queue_of)
         self._engine: Engine | None = None
 

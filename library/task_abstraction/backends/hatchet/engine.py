@@ -11,14 +11,23 @@ import grpc  # type: ignore[import-untyped, unused-ignore]
 from grpc_status import rpc_status  # type: ignore[import-untyped, unused-ignore]
 from hatchet_sdk.clients.listeners.workflow_listener import PooledWorkflowRunListener
 from hatchet_sdk.connection import new_conn
-from hatchet_sdk.contracts.v1.shared.trigger_pb2 import DesiredWorkerLabels, TriggerWorkflowRequest
-from hatchet_sdk.contracts.v1.workflows_pb2 import GetRunDetailsRequest, IdempotencyCollisionError, RunStatus
+from hatchet_sdk.contracts.v1.shared.trigger_pb2 import TriggerWorkflowRequest
+from hatchet_sdk.contracts.v1.workflows_pb2 import (
+    CreateTaskOpts,
+    CreateWorkflowVersionRequest,
+    GetRunDetailsRequest,
+    IdempotencyCollisionError,
+    RunStatus,
+)
 from hatchet_sdk.contracts.v1.workflows_pb2_grpc import AdminServiceStub
 from hatchet_sdk.contracts.workflows_pb2 import BulkTriggerWorkflowRequest
 from hatchet_sdk.contracts.workflows_pb2_grpc import WorkflowServiceStub
+from hatchet_sdk.types.idempotency import TTLBasedIdempotencyConfig
 
 from task_abstraction.backends.hatchet.connection import Connection
+from task_abstraction.backends.hatchet.labels import ONCE_KEY, action, queue_of_action
 from task_abstraction.backends.hatchet.sdk import client_config
+from task_abstraction.backends.hatchet.variants import ONCE_TTL
 from task_abstraction.errors import BackendUnavailable
 
 # ruff: noqa: ANN401 - generated gRPC stubs are untyped
@@ -38,18 +47,14 @@ class Run:
     envelope: Mapping[str, Any]
     metadata: Mapping[str, str]
     priority: int | None = None
-    label: str | None = None
-    """worker label that is required"""
 
     def request(self) -> TriggerWorkflowRequest:
         """The message of the engine."""
-        labels = {} if self.label is None else {self.label: DesiredWorkerLabels(int_value=1, required=True)}
         return TriggerWorkflowRequest(
             name=self.workflow,
             input=json.dumps(self.envelope),
             additional_metadata=json.dumps(dict(self.metadata)),
             priority=self.priority,
-            desired_worker_labels=labels,
         )
 
 
@@ -125,6 +130,34 @@ class Engine:
             answer = self._call(method, BulkTriggerWorkflowRequest(workflows=chunk), limit_s)
             ids += answer.workflow_run_ids
         return ids
+
+    def put_variant(
+        self, configuration: Mapping[str, Any], workflow: str, *, task: str, once: bool, limit_s: float
+    ) -> None:
+        """Register a workflow that runs a task with the limits of its own workflow."""
+        step = configuration["Tasks"][0]
+        request = CreateWorkflowVersionRequest(
+            name=workflow,
+            description=f"Submits of {task} with further options.",
+            default_priority=configuration.get("DefaultPriority"),
+            tasks=[
+                CreateTaskOpts(
+                    readable_id=step["ReadableId"],
+                    action=action(workflow, task) if queue_of_action(workflow) is not None else step["Action"],
+                    inputs="{}",
+                    timeout=step["Timeout"],
+                    schedule_timeout=step["ScheduleTimeout"],
+                    retries=step["Retries"],
+                    backoff_factor=step.get("RetryBackoffFactor"),
+                    backoff_max_seconds=step.get("RetryBackoffMaxSeconds"),
+                    slot_requests={"default": 1},
+                )
+            ],
+        )
+        if once:
+            key = TTLBasedIdempotencyConfig(key_expression=f"additional_metadata.{ONCE_KEY}", ttl=ONCE_TTL)
+            request.idempotency.CopyFrom(key.to_proto())
+        self._call(AdminServiceStub(self._open()).PutWorkflow, request, limit_s)
 
     def details(self, run_id: str, *, limit_s: float) -> Mapping[str, Any] | None:
         """What the engine works on, in the form of REST but without times; None for an id that it does not know.

@@ -8,7 +8,7 @@ from typing import Any
 
 from task_abstraction.backends.hatchet import ids, results
 from task_abstraction.backends.hatchet.clients import Clients
-from task_abstraction.backends.hatchet.labels import ID_KEY
+from task_abstraction.backends.hatchet.labels import ID_KEY, task_of
 from task_abstraction.errors import TaskNotFound
 from task_abstraction.models import TaskResult, TaskStatus
 
@@ -60,7 +60,7 @@ class Lookup:
         schedule = self.schedule(task_id)
         if schedule is None:  # it began while we looked
             return self.look(task_id)
-        name = self._clients.connection.short_name(str(schedule["workflowName"]))
+        name = task_of(self._clients.connection.short_name(str(schedule["workflowName"])))
         return TaskResult(task_id=task_id, task_name=name, status=TaskStatus.PENDING)
 
     def _look_at_run(self, task_id: str, run_id: str) -> TaskResult[Any]:

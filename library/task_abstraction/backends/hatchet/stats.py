@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from task_abstraction.backends.hatchet.labels import queue_label
+from task_abstraction.backends.hatchet.labels import queue_label, queue_of_action
 from task_abstraction.backends.hatchet.registered import Registered
 from task_abstraction.backends.hatchet.rest import Rest
 from task_abstraction.models import QueueStats
@@ -19,18 +19,45 @@ def _seconds_since(text: str | None, now: datetime) -> float | None:
     return None if not text else max(0.0, (now - datetime.fromisoformat(text)).total_seconds())
 
 
-def summed(names: Sequence[str], tasks: Mapping[str, Any], consumers: int, now: datetime) -> QueueStats:
-    """Statistics of one queue from those of its tasks; the engine counts by lower-case task names."""
-    found = [tasks.get(name.lower()) or {} for name in names]
-    queued = [task.get("queued") or {} for task in found]
-    running = [task.get("running") or {} for task in found]
-    ages = [age for entry in queued if (age := _seconds_since(entry.get("oldest"), now)) is not None]
-    return QueueStats(
-        waiting=sum(int(entry.get("total") or 0) for entry in queued),
-        in_flight=sum(int(entry.get("total") or 0) for entry in running),
-        oldest_age_s=max(ages, default=0.0),
-        consumers=consumers,
-    )
+class _Sums:
+    """What is counted for one queue."""
+
+    def __init__(self) -> None:
+        self.waiting = self.in_flight = 0
+        self.ages: list[float] = [0.0]
+
+    def stats(self, consumers: int) -> QueueStats:
+        """As the exporter reads it."""
+        return QueueStats(
+            waiting=self.waiting, in_flight=self.in_flight, oldest_age_s=max(self.ages), consumers=consumers
+        )
+
+
+def _by_queue(counted: Mapping[str, Any], own: str) -> Mapping[str, int]:
+    """Tasks of one kind and state by queue: an action names another queue than the task's own."""
+    found = {own: int(counted.get("total") or 0)}
+    for action, number in (counted.get("queues") or {}).items():
+        elsewhere = queue_of_action(action)
+        if elsewhere is not None:
+            found[elsewhere] = found.get(elsewhere, 0) + int(number)
+            found[own] -= int(number)
+    return found
+
+
+def summed(queue_of: Mapping[str, str], tasks: Mapping[str, Any], now: datetime) -> Mapping[str, _Sums]:
+    """Sums of every queue from the statistics of its tasks; the engine counts by lower-case task names."""
+    sums: dict[str, _Sums] = {}
+    for name, own in queue_of.items():
+        told = tasks.get(name.lower()) or {}
+        queued, running = told.get("queued") or {}, told.get("running") or {}
+        for queue, number in _by_queue(queued, own).items():
+            sums.setdefault(queue, _Sums()).waiting += number
+        for queue, number in _by_queue(running, own).items():
+            sums.setdefault(queue, _Sums()).in_flight += number
+        age = _seconds_since(queued.get("oldest"), now)
+        if age is not None:
+            sums[own].ages.append(age)
+    return sums
 
 
 def _consumers(workers: Sequence[Mapping[str, Any]], queue: str) -> int:
@@ -64,15 +91,11 @@ class Statistics:
 
     def _read(self, queues: Sequence[str]) -> Mapping[str, QueueStats]:
         known = self._registered.queues_of_tasks(limit_s=LIMIT_S)
-        tasks_of: dict[str, list[str]] = {queue: [] for queue in queues}
-        for name, told in known.items():
-            queue = told or self._queue_of(name)
-            if queue in tasks_of:
-                tasks_of[queue].append(name)
-        names = sorted({name for tasks in tasks_of.values() for name in tasks})
+        found = {name: told or self._queue_of(name) for name, told in known.items()}
+        queue_of = {name: queue for name, queue in sorted(found.items()) if queue is not None}
         # Without names the engine leaves idle tasks out, and a name that is missing is an error, not a zero.
-        query = {"taskNames": ",".join(names)}
-        tasks = self._rest.get(f"{self._rest.tenant}/task-stats", query, limit_s=LIMIT_S) if names else {}
+        query = {"taskNames": ",".join(queue_of)}
+        tasks = self._rest.get(f"{self._rest.tenant}/task-stats", query, limit_s=LIMIT_S) if queue_of else {}
         workers = (self._rest.get(f"{self._rest.tenant}/worker", limit_s=LIMIT_S) or {}).get("rows") or []
-        now = datetime.now(UTC)
-        return {queue: summed(names, tasks or {}, _consumers(workers, queue), now) for queue, names in tasks_of.items()}
+        sums = summed(queue_of, tasks or {}, datetime.now(UTC))
+        return {queue: sums.get(queue, _Sums()).stats(_consumers(workers, queue)) for queue in queues}

@@ -8,17 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
 from hatchet_sdk import Hatchet
+from hatchet_sdk.runnables.task import Task
 from hatchet_sdk.runnables.workflow import BaseWorkflow
-from hatchet_sdk.types.idempotency import TTLBasedIdempotencyConfig
 from hatchet_sdk.types.labels import WorkerLabel
 from hatchet_sdk.worker.worker import Worker, WorkerStatus
 
 from task_abstraction.backends.hatchet import listener
-from task_abstraction.backends.hatchet.labels import ONCE, ONCE_KEY, POOL_LABEL, queue_label
+from task_abstraction.backends.hatchet.labels import POOL_LABEL, queue_label
 from task_abstraction.errors import BackendUnavailable, ConfigurationError
 from task_abstraction.runtime.signals import on_stop_signal
 from task_abstraction.worker_job import WorkerJob
@@ -28,8 +28,6 @@ BEAT_S = 0.5
 HEALTH_POLL_S = 2.0
 START_LIMIT_S = 30.0
 """Time that a stop waits for a start that is under way."""
-ONCE_TTL = timedelta(hours=24)
-"""How long an idempotency key is remembered."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -54,18 +52,27 @@ def check_place() -> None:
     raise ConfigurationError("a Hatchet worker needs its own event loop. Start it outside of one", source="run_worker")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tasks:
+    """What a worker runs."""
+
+    own: Sequence[BaseWorkflow[Any]]
+    """tasks of its queues: it registers them"""
+    taken: Mapping[str, Task[Any, Any]]
+    """further actions that it takes: every task, submitted to one of its queues"""
+
+
 class LibraryWorker(Worker):
     """The SDK's worker with a watch of ours on its loop."""
 
-    def __init__(
-        self, hatchet: Hatchet, job: WorkerJob, workflows: Sequence[BaseWorkflow[Any]], labels: Mapping[str, str | int]
-    ) -> None:
+    def __init__(self, hatchet: Hatchet, job: WorkerJob, tasks: Tasks, labels: Mapping[str, str | int]) -> None:
         super().__init__(
-            name=job.name, config=hatchet.config, slot_config={"default": job.concurrency}, workflows=list(workflows)
+            name=job.name, config=hatchet.config, slot_config={"default": job.concurrency}, workflows=list(tasks.own)
         )
         # Its constructor takes labels only in the form that it warns of.
         self._labels = [WorkerLabel(key=key, value=value) for key, value in labels.items()]
         self._ctx = listener.ListenerContext(self._ctx, job.log_level)  # type: ignore[assignment]
+        self._action_registry.update(tasks.taken)
         self._job = job
         self._graceful = True
         self._stops = self._carried_out = 0
@@ -77,15 +84,6 @@ class LibraryWorker(Worker):
     def listener_died(self) -> bool:
         """Whether the worker ended because its listener process did."""
         return self.status is WorkerStatus.UNHEALTHY
-
-    def register_workflow(self, workflow: BaseWorkflow[Any]) -> None:
-        """Register a task, and beside it the workflow that takes submits with an idempotency key."""
-        super().register_workflow(workflow)
-        twin = workflow.to_proto()
-        twin.name += ONCE
-        key = TTLBasedIdempotencyConfig(key_expression=f"additional_metadata.{ONCE_KEY}", ttl=ONCE_TTL)
-        twin.idempotency.CopyFrom(key.to_proto())
-        self._client.admin.put_workflow(twin)
 
     async def _aio_start(self) -> None:
         self._watching = asyncio.get_running_loop().create_task(self._watch())
@@ -158,7 +156,7 @@ def labels_of(job: WorkerJob, rendered: Mapping[str, str | int]) -> dict[str, st
 def run(
     hatchet: Hatchet,
     job: WorkerJob,
-    workflows: Sequence[BaseWorkflow[Any]],
+    tasks: Tasks,
     *,
     labels: Mapping[str, str | int],
     address: str,
@@ -172,7 +170,7 @@ def run(
     """
     listener.use_our_logging(job.log_level)
     with _signals_kept():
-        worker = LibraryWorker(hatchet, job, workflows, labels)
+        worker = LibraryWorker(hatchet, job, tasks, labels)
         started(worker)
         try:
             with on_stop_signal(stop):

@@ -11,10 +11,9 @@ from typing import Any
 
 from hatchet_sdk import Context, Hatchet, NonRetryableException
 from hatchet_sdk.runnables.workflow import Standalone
-from hatchet_sdk.types.labels import DesiredWorkerLabel
 from hatchet_sdk.types.priority import Priority
 
-from task_abstraction.backends.hatchet.labels import ID_KEY, QUEUE_KEY, describe, queue_label
+from task_abstraction.backends.hatchet.labels import ID_KEY, QUEUE_KEY, describe
 from task_abstraction.backends.hatchet.options import priority_of
 from task_abstraction.context import TaskContext
 from task_abstraction.models import Reason
@@ -148,13 +147,12 @@ def body_of(task: Wrapped) -> Callable[..., Any]:
 
 
 def register(hatchet: Hatchet, task: Wrapped) -> Standalone[Any, Any]:
-    """Make one task of the SDK; the label keeps it on the workers of its queue."""
+    """Make one task of the SDK."""
     made: Standalone[Any, Any] = hatchet.task(
         name=task.definition.name,
         description=describe(inspect.getdoc(task.definition.fn), task.queue),
         input_validator=dict,
         default_priority=Priority(priority_of(None, task.policy) or Priority.LOW),
-        desired_worker_labels=[DesiredWorkerLabel(key=queue_label(task.queue), value=1, required=True)],
         **task.options,
     )(body_of(task))
     return made

@@ -18,7 +18,7 @@ def backend(api: Api, make_backend: Callable[..., HatchetBackend]) -> HatchetBac
     """A backend of an engine with four tasks and two workers."""
     rows = [
         {"name": "extract_text", "description": "Text. [queue files]"},
-        {"name": "extract_text.once", "description": "Text. [queue files]"},
+        {"name": "extract_text.once", "description": "Submits of extract_text with further options."},
         {"name": "moved", "description": "[queue files]"},
         {"name": "extract_old", "description": ""},
         {"name": "foreign", "description": "of another team"},
@@ -28,7 +28,11 @@ def backend(api: Api, make_backend: Callable[..., HatchetBackend]) -> HatchetBac
         200,
         {
             "extract_text": {
-                "queued": {"total": 3, "oldest": "2020-01-01T00:00:00Z"},
+                "queued": {
+                    "total": 5,
+                    "queues": {"extract_text:extract_text": 3, "extract_text.on.rest:extract_text": 2},
+                    "oldest": "2020-01-01T00:00:00Z",
+                },
                 "running": {"total": 2},
             },
             "moved": {"queued": {"total": 4}, "running": {"total": 0}},
@@ -47,6 +51,11 @@ def test_a_queue_is_the_sum_of_its_tasks(backend):
 
     assert (found.waiting, found.in_flight) == (8, 2)
     assert found.oldest_age_s > 1e8
+
+
+def test_a_task_that_was_sent_elsewhere_counts_there(backend):
+    """The engine tells the action of each waiting task, and the action names the queue."""
+    assert backend.queue_stats(["files", "rest"])["rest"].waiting == 2
 
 
 def test_only_active_workers_of_the_queue_are_consumers(backend):

@@ -60,6 +60,7 @@ class Setting:
     """Tasks as the SDK has them, and the metrics of their worker."""
 
     tasks: dict
+    taken: set
     metrics: object
 
     def counted(self, metric: str, task: str, **labels: str) -> float:
@@ -81,7 +82,8 @@ def setting(make_backend):
     backend.register_task(shifted, "celery_shifted")
     job = build_job(backend, queues=["q", "elsewhere"])
     hatchet = new_client(client_config(backend.clients.connection))
-    return Setting({made.name: made for made in backend.workflows(hatchet, job)}, job.metrics)
+    tasks = backend.tasks_of(hatchet, job)
+    return Setting({made.name: made for made in tasks.own}, set(tasks.taken), job.metrics)
 
 
 def test_arguments_and_results_travel_in_envelopes(setting):
@@ -138,12 +140,25 @@ class TestRegistration:
         assert (step.timeout, step.schedule_timeout, step.retries) == ("1m", "24h", 2)
         assert (step.backoff_factor, step.backoff_max_seconds) == (2.0, 600)
 
-    def test_a_task_is_kept_on_the_workers_of_its_queue(self, setting):
-        """By a label that is required."""
-        (step,) = setting.tasks["far_who"].to_proto().tasks
-        label = step.worker_labels["queue:elsewhere"]
+    def test_every_task_is_taken_on_every_queue_of_the_worker(self, setting):
+        """A submit may name another queue: its workflow has an action of that queue, which the worker takes."""
+        assert {name for name in setting.taken if name.endswith(":shifted")} == {
+            "shifted.on.q:shifted",
+            "shifted.on.elsewhere:shifted",
+        }
 
-        assert (label.int_value, label.required) == (1, True)
+    def test_a_task_of_another_queue_is_not_registered(self, make_backend):
+        """Its own workers do that; it is only taken."""
+        from task_abstraction.backends.hatchet.sdk import client_config, new_client
+
+        backend = make_backend(plan=PLAN)
+        backend.register_task(shifted, queue="q")
+        backend.register_task(who, "far_who")
+        hatchet = new_client(client_config(backend.clients.connection))
+        tasks = backend.tasks_of(hatchet, build_job(backend, queues=["q"]))
+
+        assert [task.name for task in tasks.own] == ["shifted"]
+        assert set(tasks.taken) == {"shifted.on.q:shifted", "far_who.on.q:far_who"}
 
     def test_the_description_tells_the_queue(self, setting):
         """People read it in the console, the exporter reads its end."""
@@ -160,7 +175,7 @@ class TestRegistration:
         backend = make_backend()
         backend.register_task(shifted)
         hatchet = new_client(client_config(backend.clients.connection))
-        (made,) = backend.workflows(hatchet, build_job(backend, queues=["default"]))
+        (made,) = backend.tasks_of(hatchet, build_job(backend, queues=["default"])).own
         (step,) = made.to_proto().tasks
 
         assert (step.timeout, step.schedule_timeout, step.retries) == ("24h", "24h", 0)
