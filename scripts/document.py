@@ -4,20 +4,18 @@ Usage: python -m scripts.document [--check]
 """
 
 import argparse
+import ast
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from scripts import library_tables
+from scripts.markdown import first_line, table
 from scripts.profile_fields import sections
-from task_abstraction import exporter, worker
-from task_abstraction.capabilities import CAPABILITIES
-from task_abstraction.config.backend import VARIABLES
-from task_abstraction.config.settings import SETTINGS
-from task_abstraction.models import Feature
-from task_abstraction.runtime.worker_metrics import WorkerMetrics
+from task_abstraction import exporter
 from taskgen.plan import build
 from taskgen.plan.facts import profile_facts, tier_facts
 from taskgen.profile.discovery import discover
@@ -32,38 +30,6 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 _PART: Final = re.compile(
     r"(<!-- generated: ([a-z\-]+)(?: ([\w.\-/]+))? -->\n).*?(<!-- end of generated -->)", re.DOTALL
 )
-NO_CALL_YET: Final = frozenset(
-    {
-        Feature.CHAIN,
-        Feature.GROUP,
-        Feature.CHORD,
-        Feature.DAG,
-        Feature.DURABLE,
-        Feature.STREAMING,
-        Feature.DEAD_LETTER,
-        Feature.ENCRYPTION,
-        Feature.CONCURRENCY_KEY,
-    }
-)
-"""Features of the capability table that the library offers no call for yet: documented when it does."""
-
-
-def _cell(text: object) -> str:
-    line = " ".join(str(text).split()).replace("|", "\\|")
-    # Outside code an angle bracket begins HTML; a line break is the one tag that is meant.
-    parts = line.split("`")
-    parts[::2] = [re.sub(r"<(?!br>)", "&lt;", part) for part in parts[::2]]
-    return "`".join(parts)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table."""
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(map(_cell, row))} |" for row in rows)]) + "\n"
-
-
-def _first_line(text: str | None) -> str:
-    return (text or "").strip().partition("\n")[0]
 
 
 def commands(_: str) -> str:
@@ -71,13 +37,13 @@ def commands(_: str) -> str:
     from taskgen.cli.main import app
 
     rows = [
-        (f"`taskgen {command.name or command.callback.__name__}`", _first_line(command.callback.__doc__))
+        (f"`taskgen {command.name or command.callback.__name__}`", first_line(command.callback.__doc__))
         for command in app.registered_commands
         if command.callback is not None
     ]
     rows += [
         ("`task-backend-worker`", "Run a worker: it serves the queues of its tier, health and metrics."),
-        ("`task-backend-exporter`", _first_line(exporter.__doc__)),
+        ("`task-backend-exporter`", first_line(exporter.__doc__)),
     ]
     return table(("command", "what it does"), rows)
 
@@ -100,7 +66,7 @@ def derivations(which: str) -> str:
     rows = [
         (
             f"`{name}`",
-            _first_line(entry.function.__doc__),
+            first_line(entry.function.__doc__),
             entry.formula,
             f"`{paths[entry.override]}`" if entry.override else "",
             entry.source,
@@ -170,67 +136,6 @@ def output(target: str) -> str:
     return table(("file", "one for each", "when"), rows)
 
 
-def capabilities(_: str) -> str:
-    """What each backend can do."""
-    rows = []
-    for feature in (feature for feature in Feature if feature not in NO_CALL_YET):
-        row = [f"`{feature.value}`"]
-        for backend in ("celery", "temporal", "hatchet"):
-            found = [entry for entry in CAPABILITIES if entry.backend == backend and entry.feature is feature]
-            row.append(
-                "<br>".join(
-                    f"{entry.support.value}{f' ({entry.condition})' if entry.condition else ''}: {entry.mechanism}"
-                    for entry in found
-                )
-                or "refused"
-            )
-        rows.append(row)
-    return table(("feature", "Celery", "Temporal", "Hatchet"), rows)
-
-
-def _flags(parser: argparse.ArgumentParser) -> str:
-    rows = [
-        (f"`{', '.join(action.option_strings)}{f' {action.metavar}' if action.metavar else ''}`", action.help or "")
-        for action in parser._actions  # noqa: SLF001  # argparse offers no other way to list its flags
-    ]
-    return table(("flag", "what it does"), rows)
-
-
-def flags(command: str) -> str:
-    """Flags of a command of the library."""
-    return _flags({"worker": worker.parser, "exporter": exporter.parser}[command]())
-
-
-def environment(which: str) -> str:
-    """Variables of the library: settings of every process, or connections of the backends."""
-    if which == "settings":
-        rows = [
-            (", ".join(f"`{variable}`" for variable in setting.names), name, setting.default or "")
-            for name, setting in SETTINGS.items()
-        ]
-        return table(("variables, the first one counts", "setting", "default"), rows)
-    found = [
-        (backend, parameter, ", ".join(f"`{variable}`" for variable in variables))
-        for backend, parameters in VARIABLES.items()
-        for parameter, variables in parameters.items()
-    ]
-    return table(("backend", "parameter", "variables, the first one counts"), found)
-
-
-def metrics(which: str) -> str:
-    """Metrics of the worker or the exporter."""
-    if which == "worker":
-        registry = WorkerMetrics(
-            backend="", tier="", slots=1, pool="", duration_buckets=(1.0,), wait_buckets=(1.0,)
-        ).registry
-    else:
-        registry = exporter.Gauges().registry
-    text = registry.render()
-    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)", text, re.MULTILINE))
-    helps = re.findall(r"^# HELP (\S+) (.*)", text, re.MULTILINE)
-    return table(("metric", "type", "what it counts"), [(f"`{name}`", kinds[name], what) for name, what in helps])
-
-
 def shipped(which: str) -> str:
     """Shipped profiles, or fragments, with what their first line says."""
     folder = ROOT / "profiles"
@@ -250,6 +155,25 @@ def not_rendered(_: str) -> str:
     return table(("field", "what to know"), [(f"`{path}`", what) for path, what in NOT_RENDERED.items()])
 
 
+def layers(_: str) -> str:
+    """Parts of both packages in the order of their layers, as the test of imports holds it."""
+    tree = ast.parse((ROOT / "tests" / "unit" / "test_layers.py").read_text(encoding="utf-8"))
+    assigned = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    rows = []
+    for package, name in (("generator/taskgen", "GENERATOR_LAYERS"), ("library/task_abstraction", "LIBRARY_LAYERS")):
+        here = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+        found = [
+            sorted(part for part in layer & here if not part.startswith("_"))
+            for layer in ast.literal_eval(assigned[name])
+        ]
+        rows.append((f"`{package}`", " < ".join(", ".join(f"`{part}`" for part in layer) for layer in found if layer)))
+    return table(("package", "parts, each importing only from those before it"), rows)
+
+
 def profile_fields(_: str) -> str:
     """Every field of the profile."""
     head = ("field", "form", "default", "what it means")
@@ -263,12 +187,13 @@ GENERATORS: Final[Mapping[str, Callable[[str], str]]] = {
     "rules": rules,
     "options": options,
     "output": output,
-    "capabilities": capabilities,
-    "flags": flags,
-    "environment": environment,
-    "metrics": metrics,
+    "capabilities": library_tables.capabilities,
+    "flags": library_tables.flags,
+    "environment": library_tables.environment,
+    "metrics": library_tables.metrics,
     "shipped": shipped,
     "not-rendered": not_rendered,
+    "layers": layers,
     "profile-fields": profile_fields,
 }
 
@@ -280,7 +205,7 @@ def rewritten(text: str) -> str:
 
 def pages() -> Iterator[Path]:
     """Yield the pages that may have generated parts."""
-    yield ROOT / "README.md"
+    yield from (ROOT / "README.md", ROOT / "ARCHITECTURE.md")
     yield from sorted((ROOT / "docs").rglob("*.md"))
 
 
@@ -296,7 +221,7 @@ def stale() -> dict[Path, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite the pages, or with --check only name those that differ."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.document", description=_first_line(__doc__))
+    parser = argparse.ArgumentParser(prog="python -m scripts.document", description=first_line(__doc__))
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page differs")
     only_check = parser.parse_args(arguments).check
     found = stale()
