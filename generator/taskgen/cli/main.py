@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from taskgen import __version__
-from taskgen.cli import explaining, listing, rendering, verifying
+from taskgen.cli import explaining, listing, rendering, simulating, verifying
 from taskgen.cli.screen import say, tell
 from taskgen.errors import TaskgenError
 
@@ -43,6 +43,7 @@ for command in (
     rendering.check,
     explaining.explain,
     verifying.verify,
+    simulating.simulate,
     listing.profiles,
     listing.targets,
     listing.rules,
