@@ -23,8 +23,13 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all server tests in one process: they share servers, and their timings are not to disturb each other."""
+    """Keep all server tests in one process: they share servers, and their timings are not to disturb each other.
+
+    Acceptance tests start processes and real tools: none of them belongs to the fast tier.
+    """
     for item in items:
+        if "acceptance" in item.path.parts:
+            item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("server"):
             item.add_marker(pytest.mark.xdist_group("server"))
 
