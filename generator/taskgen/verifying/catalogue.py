@@ -31,6 +31,25 @@ GROUP: Final = "taskgen.verifiers"
 """Entry points of third parties: a function of the plan that returns a verifier."""
 GENERAL: Final = frozenset({"secrets", "yaml"})
 """Verifiers that look at any text: they do not tell whether the one who reads the file would take it."""
+TESTED: Final[Mapping[str, tuple[str, ...]]] = {
+    "celery-settings": ("5.7",),
+    "compose": ("5.",),
+    "dockerfile": ("2.",),
+    "dockerignore": ("7.",),
+    "environment": ("5.",),
+    "hatchet-settings": ("1.",),
+    "kubernetes": ("1.",),
+    "kustomize": ("v5.",),
+    "library": ("1.",),
+    "promtool": ("2.",),
+    "rabbitmq": ("3.",),
+    "redis": ("7.", "9."),
+    "secrets": ("1.",),
+    "shell": ("0.11",),
+    "temporal-settings": ("1.",),
+    "yaml": ("1.",),
+}
+"""How the versions of consumers begin that these verifiers were tested with; others are asked too, with a note."""
 VERIFIERS: Final[Mapping[str, Callable[[Plan], Verifier]]] = {
     "celery-settings": lambda _: celery_settings(),
     "compose": lambda _: Compose(),

@@ -12,7 +12,7 @@ from taskgen.artifact import Artifact
 from taskgen.plan.model import Plan
 from taskgen.profile.targets import TargetSpec
 from taskgen.verifying.base import EVERY, Result, Verifier, verify
-from taskgen.verifying.catalogue import GENERAL, make
+from taskgen.verifying.catalogue import GENERAL, TESTED, make
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Asked:
                 paths = [artifact.path for artifact in self.artifacts if self.verifier.applies(artifact)]
                 found += [replace(result, artifact=path) for path in paths]
             else:
-                found.append(result)
+                found.append(replace(result, version=noted(result)))
         return Answers(self.verifier.name, tuple(found))
 
 
@@ -43,6 +43,14 @@ class Answers:
 
     def __str__(self) -> str:
         return self.verifier
+
+
+def noted(result: Result) -> str:
+    """Return the version of the consumer, with a note when nobody tried that one."""
+    tested = TESTED.get(result.verifier, ("",))
+    if not result.version or result.version.startswith(tested):
+        return result.version
+    return f"{result.version} (tested with {' and '.join(start.rstrip('.') for start in tested)})"
 
 
 @cache

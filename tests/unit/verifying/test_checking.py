@@ -1,5 +1,6 @@
 """Who is asked about which artifact, and what an absent consumer means."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,9 @@ from taskgen.artifact import Artifact
 from taskgen.errors import TemplateError
 from taskgen.profile.targets import TargetSpec
 from taskgen.verifying.base import Result, run_program
-from taskgen.verifying.catalogue import make
-from taskgen.verifying.checking import Asked, ask_all, matches, questions, unverified, write_tree
+from taskgen.verifying.catalogue import VERIFIERS, make
+from taskgen.verifying.checking import Asked, ask_all, matches, noted, questions, unverified, write_tree
+from tests.support.command import ROOT
 
 
 def artifact(path: str, mode: int = 0o644) -> Artifact:
@@ -101,6 +103,12 @@ def test_answers_keep_the_order_of_the_questions(tmp_path):
     assert [str(answers) for answers in ask_all(asked, tmp_path)] == list("zyxwv")
 
 
+@pytest.mark.parametrize(("version", "expected"), [("5.6.1", "5.6.1"), ("6.0", "6.0 (tested with 5)"), ("", "")])
+def test_an_untested_version_is_noted(version, expected):
+    """A consumer of another generation is asked too, and the table says that nobody tried it."""
+    assert noted(Result("compose", "a", "passed", "", version)) == expected
+
+
 def test_what_looks_at_any_text_reads_no_file():
     """A file that only the search for secrets and the linter of YAML saw is unverified."""
     files = [artifact("a/1.yaml"), artifact("a/2.yaml")]
@@ -127,3 +135,10 @@ def test_a_hanging_consumer_has_failed(tmp_path):
 
     assert done.code is None
     assert "no answer within" in done.last_lines
+
+
+def test_the_page_lists_every_verifier():
+    """docs/verifying.md has one line for each, in the order of the names."""
+    listed = re.findall(r"^\| `([a-z][a-z-]*)` \|", (ROOT / "docs" / "verifying.md").read_text(), re.MULTILINE)
+
+    assert listed == sorted(VERIFIERS)

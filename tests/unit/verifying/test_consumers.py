@@ -214,13 +214,13 @@ CASES = {
         "max_runs is no parameter of Hatchet.worker",
         "hatchet-sdk",
     ),
-    "retries that no registration can hold": Case(
+    "a factor that no registration can hold": Case(
         "hatchet-settings",
         "settings/hatchet_settings.py",
         HATCHET,
-        '"retries": 2',
-        '"retries": "2"',
-        "high",
+        "2.0",
+        "'two'",
+        "high: the SDK cannot",
         "hatchet-sdk",
     ),
     "a module that needs a package": Case(
