@@ -19,6 +19,7 @@ from taskgen.profile.discovery import discover
 from taskgen.profile.files import Project
 from taskgen.profile.loading import load, profile_names
 from taskgen.rules.catalogue import RULES
+from taskgen.verifying.catalogue import VERIFIERS
 from tests.support import servers
 from tests.support.consumers import program
 from tests.support.docs import PAGES, ROOT, Block, Shell, anchors, blocks, files, links, matches, play, shells, write
@@ -176,6 +177,13 @@ def test_every_target_is_documented() -> None:
 
         assert f"generated: options {name} -->" in text
         assert f"generated: output {name} -->" in text
+
+
+def test_every_verifier_is_documented() -> None:
+    """The page of the verifiers names each, and none that does not exist."""
+    text = (ROOT / "docs" / "verifying.md").read_text()
+
+    assert set(re.findall(r"^\| `([a-z\-]+)` \|", text, re.MULTILINE)) == set(VERIFIERS)
 
 
 def test_every_alert_has_a_section_in_the_runbook() -> None:
