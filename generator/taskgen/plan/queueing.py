@@ -37,6 +37,18 @@ def wait_tail(servers: int, rate: float, mean: float, wait: float) -> float:
     return erlang_c(servers, load) * math.exp(-(servers / mean - rate) * wait)
 
 
+def mean_wait(servers: int, rate: float, mean: float, *, arrival_cv2: float = 1.0, cv2: float = 1.0) -> float:
+    """Return the mean wait in the queue; infinite when the load is not below the servers.
+
+    M/M/c: C(n, a) / (n/S - rate). Allen-Cunneen multiplies it by (arrival_cv2 + cv2) / 2, an approximation that is exact
+    for one server and random arrivals (Pollaczek-Khinchine).
+    """
+    load = rate * mean
+    if load >= servers:
+        return math.inf
+    return erlang_c(servers, load) / (servers / mean - rate) * (arrival_cv2 + cv2) / 2
+
+
 def slots_needed(rate: float, mean: float, cv2: float, wait: float, share: float) -> int:
     """Return the fewest slots with P(W > wait) <= share (autoscaling.md 1).
 

@@ -75,7 +75,8 @@ class Engine:
                 watch(self)
         self.now = self._end
         self.flow.advance(self._end)
-        self._look()
+        if not self.looks or self.looks[-1].at * SECOND < self._end:
+            self._look()
         return self._outcome()
 
     def _begin(self, phases: Random) -> None:

@@ -13,6 +13,7 @@ WIDTH, LEFT, RIGHT, TOP = 960, 76, 24, 64
 PANEL, GAP, BOTTOM = 130, 34, 44
 PLOT = WIDTH - LEFT - RIGHT
 COLOURS = {"blue": "#1f6fb2", "orange": "#d9701e", "green": "#3b8f4e", "grey": "#8a929a", "red": "#c0392b"}
+ROUND_TIMES = (10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800)
 STYLE = (
     "text{font:12px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#22272b}"
     ".title{font-size:16px;font-weight:600}.small{fill:#5b646c}.end{text-anchor:end}.middle{text-anchor:middle}"
@@ -52,9 +53,8 @@ def picture(title: str, results: Sequence[tuple[str, Result]]) -> str:
     """
     drawn = [(name, result, series(result.first)) for name, result in results]
     most = [
-        max((line.read(one) for _, result, bins in drawn for line in panel.lines for one in bins), default=0.0)
+        max((line.read(one) for _, _, bins in drawn for line in panel.lines for one in bins), default=0.0)
         for panel in _panels(drawn[0][1])
-        for result in [panel]
     ]
     parts: list[str] = []
     y = TOP
@@ -62,7 +62,9 @@ def picture(title: str, results: Sequence[tuple[str, Result]]) -> str:
         if len(drawn) > 1:
             parts.append(f'<text x="{LEFT}" y="{y - 4}" class="title">{escape(name)}</text>')
             y += 22
-        for panel, largest in zip(_panels(result), most, strict=True):
+        for number, (panel, largest) in enumerate(zip(_panels(result), most, strict=True)):
+            if number == 0 and name != drawn[0][0]:
+                continue  # both see the same arrivals
             parts += _panel(panel, bins, y, largest, result.first.seconds)
             y += PANEL + GAP
         y += 14 if len(drawn) > 1 else 0
@@ -130,7 +132,7 @@ def _panel(panel: Panel, bins: Sequence[Bin], y: int, largest: float, seconds: f
     x = WIDTH - RIGHT
     for line in reversed([line for line in panel.lines if line.label]):
         parts.append(f'<text x="{x}" y="{y - 6}" class="small end">{escape(line.label)}</text>')
-        x -= 7 * len(line.label) + 8
+        x -= round(6.3 * len(line.label)) + 8
         dash = ' stroke-dasharray="3 3"' if line.dashed else ""
         parts.append(f'<path stroke="{COLOURS[line.colour]}"{dash} d="M{x - 16} {y - 10}H{x}"/>')
         x -= 30
@@ -153,10 +155,8 @@ def _line(line: Line, bins: Sequence[Bin], y: int, top: float, seconds: float) -
 
 
 def _time_axis(y: int, seconds: float) -> list[str]:
-    step = next(
-        (one for one in (10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200) if seconds / one <= 12),  # noqa: PLR2004  # labels that fit
-        86400 * math.ceil(seconds / 86400 / 12),
-    )
+    steps = (*ROUND_TIMES, 86400 * math.ceil(seconds / 86400 / 12))
+    step = next(one for one in steps if seconds / one <= 12)  # noqa: PLR2004  # labels that fit
     parts = []
     for number in range(int(seconds / step) + 1):
         x = _x(number * step, seconds)
@@ -176,9 +176,9 @@ def _y(value: float, top: float, y: int) -> str:
 def _scale(largest: float, times: bool) -> tuple[float, list[float]]:
     """Return the top of an axis and its ticks: three or four round numbers."""
     largest = max(largest, 1e-3)
-    units = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000) if times else tuple(10.0**n for n in range(-3, 9))
-    steps = [unit * factor for unit in units for factor in (1, 2, 3, 5)]
-    step = next((one for one in sorted(steps) if largest / one <= 4), largest / 4)  # noqa: PLR2004  # ticks that fit
+    decimal = [10.0**power * factor for power in range(-3, 9) for factor in (1, 2, 5)]
+    steps = [*(one for one in decimal if one < 10), *ROUND_TIMES] if times else decimal  # noqa: PLR2004  # seconds
+    step = next((one for one in steps if largest / one <= 4), largest / 4)  # noqa: PLR2004  # ticks that fit
     count = max(1, math.ceil(largest / step - 1e-9))
     return step * count, [step * number for number in range(count + 1)]
 

@@ -66,6 +66,8 @@ class TradeOff:
         alone, both = self.waiting, self.both
         worse = [word for figure, word in WORSE.items() if _above(alone.mean(figure), both.mean(figure))]
         better = [word for figure, word in BETTER.items() if _above(both.mean(figure), alone.mean(figure))]
+        if not alone.keeps_goal and not both.keeps_goal:
+            return "the goal is missed with either: look at scale.max, concurrency and load, not at the signals"
         if not worse and not better:
             return "no difference here: keep both signals, they protect running work when the load falls"
         if not better:
