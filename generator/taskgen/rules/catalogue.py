@@ -5,8 +5,54 @@ from typing import Final
 
 from taskgen.errors import Position
 from taskgen.plan.model import Plan
-from taskgen.rules import celery, hatchet, kubernetes, platform, rabbitmq, redis, security, temporal, usage
+from taskgen.rules import (
+    capabilities,
+    celery,
+    celery_pool,
+    celery_queues,
+    celery_settings,
+    command,
+    environment,
+    hatchet,
+    kubernetes,
+    monitoring,
+    network,
+    platform,
+    pods,
+    rabbitmq,
+    redis,
+    redis_server,
+    scaling,
+    security,
+    temporal,
+    usage,
+)
 from taskgen.rules.engine import Breach, Finding, Rule, Severity, collect, rule, run
+from taskgen.rules.guaranteed import GUARANTEED
+from taskgen.rules.pending import PENDING
+
+MODULES: Final = (
+    capabilities,
+    celery,
+    celery_pool,
+    celery_queues,
+    celery_settings,
+    command,
+    environment,
+    hatchet,
+    kubernetes,
+    monitoring,
+    network,
+    platform,
+    pods,
+    rabbitmq,
+    redis,
+    redis_server,
+    scaling,
+    security,
+    temporal,
+    usage,
+)
 
 
 @rule(
@@ -17,22 +63,18 @@ from taskgen.rules.engine import Breach, Finding, Rule, Severity, collect, rule,
     remedy="remove the waiver, or correct its id: `taskgen rules` lists them",
 )
 def waivers_name_rules(plan: Plan) -> Iterator[Breach]:
-    """Every waiver names a rule of the catalogue."""
+    """Every waiver names a rule that can find something."""
     known = {entry.id for entry in RULES}
     for name in plan.profile.waivers:
-        if name not in known:
+        if name in GUARANTEED:
+            yield Breach(f"waivers.{name}", f"{name} always holds: {GUARANTEED[name].how}", "remove the waiver")
+        elif name in PENDING:
+            yield Breach(f"waivers.{name}", f"{name} comes with {PENDING[name].comes_with}", "remove the waiver")
+        elif name not in known:
             yield Breach(f"waivers.{name}", f"there is no rule {name}")
 
 
-RULES: Final[tuple[Rule, ...]] = tuple(
-    sorted(
-        (
-            *collect(celery, redis, rabbitmq, temporal, hatchet, kubernetes, platform, security, usage),
-            waivers_name_rules,
-        ),
-        key=lambda entry: entry.id,
-    )
-)
+RULES: Final[tuple[Rule, ...]] = tuple(sorted((*collect(*MODULES), waivers_name_rules), key=lambda entry: entry.id))
 """Sorted by id."""
 
 _ORDER: Final = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}

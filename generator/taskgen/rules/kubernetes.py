@@ -1,132 +1,101 @@
-"""Rules of family K: Kubernetes, autoscaling and monitoring, as far as the plan alone shows them."""
+"""Rules of family K: pods, images and rollouts on Kubernetes, as far as the plan alone shows them."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from taskgen.plan.model import Plan, TierPlan
-from taskgen.profile.scalars import format_duration as text
+from taskgen.plan.model import Plan
+from taskgen.profile.paths import join
+from taskgen.profile.tier import Pod
 from taskgen.rules.engine import Breach, rule
+from taskgen.rules.reading import options
 
-BURN = 14.4
-"""Factor of the fastest burn-rate alert (SRE workbook, chapter 5)."""
-LONGEST_TARGET = 54
-"""KEDA names the HPA keda-hpa-<name>: 63 - 9 characters (autoscaling.md, from source)."""
-POLLING = timedelta(seconds=10)
-
-
-def scaled(plan: Plan) -> tuple[TierPlan, ...]:
-    """Return the tiers that an autoscaler of Kubernetes owns."""
-    options = getattr(plan.profile.targets, "kubernetes", None)
-    return tuple(tier for tier in plan.tiers if tier.autoscaled) if options else ()
+OWN_LABELS: Final = frozenset(
+    {
+        "app.kubernetes.io/component",
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/managed-by",
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/part-of",
+        "app.kubernetes.io/version",
+        "backend",
+        "tier",
+    }
+)
+"""Labels by which taskgen's selectors find pods, and those that describe them; they win over the profile's."""
+OWN_VOLUMES: Final = frozenset({"settings", "tmp"})
+OWN_CONTAINERS: Final = frozenset({"worker"})
 
 
 @rule(
-    "K06",
-    "W/W/W",
-    why="running tasks are hit by scale-down",
-    reference="autoscaling.md 3: simulated",
-    remedy="raise scale.behavior.down.window, or leave it out: it is derived",
+    "K07",
+    "N/W/E",
+    why="replicas are missing while a new version rolls out; with neither surge nor gap the API server refuses it",
+    reference="kubernetes.md 2",
+    remedy="set rollout.unavailable to 0 and rollout.surge above 0",
 )
-def scale_down_waits(plan: Plan) -> Iterator[Breach]:
-    """A tier that drains shrinks only after the length of its longer tasks."""
-    for tier in scaled(plan):
-        if tier.shutdown_mode == "drain" and tier.scale_down_window < min(tier.duration_p99, timedelta(hours=1)):
-            yield Breach(
-                f"tiers.{tier.name}.scale.behavior.down.window",
-                f"{text(tier.scale_down_window)} is shorter than duration.p99",
-            )
-
-
-@rule(
-    "K11",
-    "E/E/E",
-    why="the tier is scaled to zero in the middle of work",
-    reference="keda#7368, keda#2314, measured",
-    remedy="set scale.min to 1, or leave in_flight among the signals",
-)
-def zero_is_safe(plan: Plan) -> Iterator[Breach]:
-    """A tier that may shrink to zero counts its running work."""
-    for tier in scaled(plan):
-        if tier.min_replicas == 0 and "in_flight" not in tier.signals:
-            yield Breach(f"tiers.{tier.name}.scale.signals", "the backlog alone is 0 while every slot is busy")
-
-
-@rule(
-    "K15",
-    "E/E/E",
-    why="KEDA's webhook and the name of its HPA refuse it",
-    reference="autoscaling.md, from source",
-    remedy="shorten app.name or the tier",
-)
-def names_fit(plan: Plan) -> Iterator[Breach]:
-    """Names of scaled workloads leave room for KEDA's prefix."""
-    for tier in scaled(plan):
-        name = f"worker-{tier.name}"
-        if len(name) > LONGEST_TARGET:
-            yield Breach(f"tiers.{tier.name}", f"{name} has {len(name)} characters, {LONGEST_TARGET} are possible")
+def rollouts_leave_no_gap(plan: Plan) -> Iterator[Breach]:
+    """A rollout starts new replicas before it stops old ones."""
+    if options(plan, "kubernetes") is None:
+        return
+    for tier in plan.tiers:
+        rollout = tier.profile.rollout
+        if tier.replicas == "exactly_one":
+            continue
+        if rollout.unavailable.rstrip("%").lstrip("0"):
+            yield Breach(f"tiers.{tier.name}.rollout.unavailable", f"{rollout.unavailable} replicas may be missing")
+        elif not rollout.surge.rstrip("%").lstrip("0"):
+            what = "no replica may be missing and none may be added: nothing can roll"
+            yield Breach(f"tiers.{tier.name}.rollout.surge", what)
 
 
 @rule(
     "K20",
     "N/W/E",
     why="a tag can move between two pods of one rollout: mixed versions of the code",
-    reference="kubernetes.md 2",
+    reference="kubernetes.md 2; invariants.md K20 and S18, which ask for N/W/W and E/E/E of the same fact",
     remedy="set app.image.digest (or --set app.image.digest=sha256:...)",
 )
 def images_are_pinned(plan: Plan) -> Iterator[Breach]:
-    """Images are given by digest."""
+    """Images are given by digest, and one repository by one digest."""
     if getattr(plan.profile.targets, "kubernetes", None) is None:
         return
     if plan.profile.app.image.digest is None:
         yield Breach("app.image.digest", "the image is named by tag only")
     for tier in plan.tiers:
-        if tier.profile.image and tier.profile.image.digest is None:
+        own = tier.profile.image
+        if own and own.digest is None:
             yield Breach(f"tiers.{tier.name}.image.digest", "the image is named by tag only")
+        elif (
+            own and own.repository == plan.profile.app.image.repository and own.digest != plan.profile.app.image.digest
+        ):
+            what = "another version of the application's image than beat, exporter and the other tiers run"
+            yield Breach(f"tiers.{tier.name}.image.digest", what, "use the same digest, or a repository of its own")
+
+
+def _pods(plan: Plan) -> Mapping[str, Pod]:
+    return {"pod": plan.profile.pod, **{f"tiers.{tier.name}.pod": tier.profile.pod for tier in plan.tiers}}
 
 
 @rule(
-    "K21",
+    "U11",
     "E/E/E",
-    why="the burn-rate alert can never fire: its threshold is above 100%",
-    reference="monitoring.md 6",
-    remedy="raise slo.success above 93.06%",
+    why="taskgen's own wins and the typed one vanishes, or two of one name are refused",
+    reference="kubernetes.md 2; invariants.md K19: selectors find pods by these labels",
+    remedy="choose another name",
 )
-def burn_rates_can_fire(plan: Plan) -> Iterator[Breach]:
-    """The threshold of the fastest burn-rate alert is below one."""
-    for tier in plan.tiers:
-        if plan.profile.monitoring.alerts.enabled and BURN * (1 - tier.success) >= 1:
-            yield Breach(f"tiers.{tier.name}.slo.success", f"14.4 x (1 - {tier.success:.2%}) is 1 or more")
-
-
-@rule(
-    "K32",
-    "N/W/W",
-    why="the load of the busiest time cannot be served: the queue grows until the peak is over",
-    reference="autoscaling.md 1: Rmax",
-    remedy="raise scale.max, or state a lower load.peak",
-)
-def peak_can_be_served(plan: Plan) -> Iterator[Breach]:
-    """The most replicas carry the peak rate."""
-    for tier in plan.tiers:
-        capacity = tier.max_replicas * tier.concurrency
-        need = tier.peak * tier.mean_duration.total_seconds()
-        if plan.profile.environment != "dev" and capacity < need:
-            served = capacity / tier.mean_duration.total_seconds()
-            what = f"{capacity} slots serve at most {served:.1f}/s of {tier.peak:g}/s"
-            yield Breach(f"tiers.{tier.name}.scale.max", what)
-
-
-@rule(
-    "K33",
-    "N/N/W",
-    why="no reactive autoscaler is fast enough: a step of the load misses the goal for that long",
-    reference="autoscaling.md 1: step check",
-    remedy="loosen slo.wait, raise scale.min, or add a schedule for the busy hours",
-)
-def goal_leaves_time_to_react(plan: Plan) -> Iterator[Breach]:
-    """The wait goal is longer than the reaction of the autoscaler, or the fewest replicas carry the peak."""
-    for tier in scaled(plan):
-        enough = tier.min_replicas * tier.concurrency >= tier.peak * tier.mean_duration.total_seconds()
-        if tier.step_misses_goal and not enough:
-            what = f"{text(tier.wait_goal)} is shorter than the {text(tier.reaction_latency)} that scaling needs"
-            yield Breach(f"tiers.{tier.name}.slo.wait", what)
+def names_in_pods_are_free(plan: Plan) -> Iterator[Breach]:
+    """Labels, volumes and containers of the profile have names that taskgen does not use itself."""
+    if options(plan, "kubernetes") is None:
+        return
+    mounts = {mount.name for tier in plan.tiers for mount in tier.mounts}
+    for at, pod in _pods(plan).items():
+        used = {
+            "labels": OWN_LABELS,
+            "volumes": OWN_VOLUMES | mounts,
+            "init_containers": OWN_CONTAINERS,
+            "sidecars": OWN_CONTAINERS,
+        }
+        for field, names in used.items():
+            stated = {name for name, value in getattr(pod, field).items() if value is not None}
+            for name in sorted(stated & names):
+                yield Breach(join((*at.split("."), field, name)), f"{name} is taskgen's own")

@@ -1,12 +1,16 @@
 """Rules of family Q: Celery with RabbitMQ."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from taskgen.plan.model import Plan
 from taskgen.profile.scalars import format_duration as text
 from taskgen.rules.engine import Breach, rule
+from taskgen.rules.reading import broker, setting
 
-AT = "backends.celery.broker"
+AT: Final = "backends.celery.broker"
+HEARTBEAT_S: Final = 120
+"""Celery's own default."""
 
 
 @rule(
@@ -34,7 +38,7 @@ def consumer_timeout_is_long_enough(plan: Plan) -> Iterator[Breach]:
     remedy="drop priorities and autoscale, or use queue_type: classic",
 )
 def quorum_queues_are_used_as_they_can(plan: Plan) -> Iterator[Breach]:
-    """Quorum queues have no priorities and their workers no pool autoscaling; production uses quorum queues."""
+    """Production uses quorum queues, with confirmed publishing and topic exchanges, without priorities or autoscale."""
     celery = plan.profile.backends.celery
     if celery is None or celery.broker.kind != "rabbitmq":
         return
@@ -51,6 +55,13 @@ def quorum_queues_are_used_as_they_can(plan: Plan) -> Iterator[Breach]:
     for tier in plan.tiers_of("celery"):
         if tier.profile.autoscale:
             yield Breach(f"tiers.{tier.name}.autoscale", "the pool cannot be resized on quorum queues")
+    confirmed = setting(plan, "broker_transport_options", "confirm_publish")
+    if confirmed and confirmed[1] is not True:
+        yield Breach(confirmed[0], "a message may be lost on its way to the broker", "remove it: true is rendered")
+    exchange = setting(plan, "task_default_exchange_type")
+    if exchange and exchange[1] != "topic":
+        what = f"delayed tasks need a topic exchange, not {exchange[1]}"
+        yield Breach(exchange[0], what, "remove it: topic is rendered")
 
 
 @rule(
@@ -69,7 +80,7 @@ def quorum_has_a_majority(plan: Plan) -> Iterator[Breach]:
 
 @rule(
     "Q07",
-    "N/E/E",
+    "E/E/E",
     why="the autoscaler cannot count running tasks: it removes busy workers, or falls back",
     reference="autoscaling.md 4.3: AMQP tells what is ready only (keda#356), measured",
     remedy="set broker.management_url to a secret reference: {secret: name, key: management_url}",
@@ -81,3 +92,46 @@ def running_tasks_are_counted(plan: Plan) -> Iterator[Breach]:
         return
     if any(tier.autoscaled for tier in plan.tiers_of("celery")):
         yield Breach(f"{AT}.management_url", "unacknowledged messages are only counted by the management API")
+
+
+@rule(
+    "Q04",
+    "N/W/W",
+    why="Celery asks for another mode of prefetching than quorum queues have",
+    reference="RabbitMQ documentation",
+    remedy="remove it: the default is right",
+)
+def quorum_queues_are_detected(plan: Plan) -> Iterator[Breach]:
+    """Workers detect quorum queues."""
+    found = setting(plan, "worker_detect_quorum_queues")
+    if broker(plan, "rabbitmq") and found and found[1] is False:
+        yield Breach(found[0], "detection is switched off")
+
+
+@rule(
+    "Q09",
+    "N/W/W",
+    why="the broker refuses connections: workers cannot start, or lose theirs",
+    reference="celery.md 9, measured on Redis, an upper bound here",
+    remedy="lower scale.max or concurrency, or raise the broker's limits of connections and files, and max_connections",
+)
+def connections_fit(plan: Plan) -> Iterator[Breach]:
+    """The fleet at its largest uses at most 80 % of the broker's connections."""
+    found = broker(plan, "rabbitmq")
+    if found and plan.broker_connections_used > 0.8 * found.max_connections:
+        what = f"{plan.broker_connections_used} connections are needed, 80% of {found.max_connections} are available"
+        yield Breach(f"{AT}.max_connections", what)
+
+
+@rule(
+    "Q10",
+    "N/W/W",
+    why="a proxy or firewall closes an idle connection, and nobody notices",
+    reference="Celery documentation: default 120 s",
+    remedy="set it between 1 and 120 seconds, below the idle timeout of every proxy between, or remove it",
+)
+def heartbeats_keep_connections(plan: Plan) -> Iterator[Breach]:
+    """Connections to the broker show a sign of life at least every two minutes."""
+    found = setting(plan, "broker_heartbeat")
+    if broker(plan, "rabbitmq") and found and isinstance(found[1], int | float) and not 0 < found[1] <= HEARTBEAT_S:
+        yield Breach(found[0], f"{found[1]} s" if found[1] else "heartbeats are switched off")

@@ -1,23 +1,18 @@
-"""Rules of family R: Celery with Redis or Valkey as broker."""
+"""Rules of family R: Celery with Redis or Valkey as broker; when messages come back, and who reads them where."""
 
 from collections.abc import Iterator
 from datetime import timedelta
-from urllib.parse import urlsplit
+from typing import Final
 
 from taskgen.plan.model import Plan
 from taskgen.plan.redelivery import SWEEP, VISIBILITY_MARGIN
-from taskgen.profile.backends import Broker
 from taskgen.profile.scalars import format_duration as text
 from taskgen.rules.engine import Breach, rule
+from taskgen.rules.reading import broker, redis, setting
 
-AT = "backends.celery.broker"
-LONGEST_ETA = timedelta(hours=1)
-
-
-def broker(plan: Plan) -> Broker | None:
-    """Return the broker if it is Redis and a tier uses it."""
-    celery = plan.profile.backends.celery
-    return celery.broker if celery and celery.broker.kind.startswith("redis") and plan.tiers_of("celery") else None
+AT: Final = "backends.celery.broker"
+LONGEST_ETA: Final = timedelta(hours=1)
+TRANSPORTS: Final = ("broker_transport_options", "result_backend_transport_options")
 
 
 @rule(
@@ -28,8 +23,8 @@ def broker(plan: Plan) -> Broker | None:
     remedy="raise visibility_timeout or leave it out; long delays belong to a schedule or a database",
 )
 def visibility_timeout_is_long_enough(plan: Plan) -> Iterator[Breach]:
-    """The visibility timeout exceeds the longest task plus the longest delay plus 100 s."""
-    if not broker(plan):
+    """The visibility timeout exceeds the longest task plus the longest delay plus 100 s; no delay exceeds an hour."""
+    if not broker(plan, "redis", "redis-sentinel", "sqs"):
         return
     for tier in plan.tiers_of("celery"):
         need = tier.time_limit + tier.eta + VISIBILITY_MARGIN
@@ -37,10 +32,28 @@ def visibility_timeout_is_long_enough(plan: Plan) -> Iterator[Breach]:
             what = f"{text(plan.visibility_timeout)} is shorter than what tier {tier.name} needs: {text(need)}"
             yield Breach(f"{AT}.visibility_timeout", what)
         if tier.eta > LONGEST_ETA:
-            which = "task.longest_delay" if tier.longest_delay > LONGEST_ETA else "retry.max_delay"
+            inputs = plan.trails[f"tiers.{tier.name}.eta"].inputs
+            path = max(inputs, key=lambda entry: entry.value).path
             yield Breach(
-                f"tiers.{tier.name}.{which}",
-                f"{text(tier.eta)} is longer than the hour that Redis should hold a task",
+                path.replace(".longest_retry_delay", ".retry.max_delay"),
+                f"{text(tier.eta)} is longer than the hour that the broker should hold a task",
+            )
+
+
+@rule(
+    "R02",
+    "E/E/E",
+    why="it acts in one place only, and the smallest one of a broker wins: tasks come back too early, or never",
+    reference="celery.md 4: set for results alone, no redelivery in 45 s, measured; seed 003 line 679",
+    remedy="remove it, and set backends.celery.broker.visibility_timeout: it is written to all three places",
+)
+def visibility_timeout_has_one_place(plan: Plan) -> Iterator[Breach]:
+    """The visibility timeout is a field of the broker, not an option of a transport."""
+    for options in TRANSPORTS:
+        found = setting(plan, options, "visibility_timeout")
+        if found:
+            yield Breach(
+                found[0], f"{found[1]} stands beside the {text(plan.visibility_timeout or timedelta())} planned"
             )
 
 
@@ -49,11 +62,12 @@ def visibility_timeout_is_long_enough(plan: Plan) -> Iterator[Breach]:
     "N/W/W",
     why="the tasks of a killed worker wait until the visibility timeout and a sweep have passed",
     reference="celery.md 4: 101 s with the default sweep, 7.3 s with both options 1, measured",
-    remedy="raise recovery_goal, shorten time_limit or retry.max_delay, use shutdown: cut, RabbitMQ, or split the tier",
+    remedy="raise recovery_goal, shorten time_limit or retry.max_delay, use shutdown: cut, RabbitMQ, or split the tier"
+    " (R01 sets the lower bound)",
 )
 def recovery_is_soon_enough(plan: Plan) -> Iterator[Breach]:
     """Visibility timeout plus sweep stay within the recovery goal."""
-    if not broker(plan):
+    if not redis(plan):
         return
     for tier in plan.tiers_of("celery"):
         bound = plan.visibility_timeout + SWEEP
@@ -63,54 +77,38 @@ def recovery_is_soon_enough(plan: Plan) -> Iterator[Breach]:
 
 
 @rule(
-    "R04",
-    "W/E/E",
-    why="a broker without a memory bound takes its machine down, or evicts tasks",
-    reference="celery.md 4; cabot#311, celery#5716",
-    remedy="set broker.memory (maxmemory) and the server's maxmemory-policy to noeviction",
-)
-def broker_memory_is_bounded(plan: Plan) -> Iterator[Breach]:
-    """The broker's memory is stated."""
-    found = broker(plan)
-    if found and found.memory is None:
-        yield Breach(f"{AT}.memory", "the broker's memory is not stated")
-
-
-@rule(
-    "R06",
-    "N/W/E",
-    why="the broker refuses connections: workers cannot start, or lose theirs",
-    reference="celery.md 9: 10 + concurrency connections per busy worker, measured",
-    remedy="lower scale.max or concurrency, or raise maxclients of the server and broker.max_connections",
-)
-def connections_fit(plan: Plan) -> Iterator[Breach]:
-    """The fleet at its largest uses at most 80 % of the broker's connections."""
-    found = broker(plan)
-    if found and plan.broker_connections_used > 0.8 * found.max_connections:
-        what = f"{plan.broker_connections_used} connections are needed, 80% of {found.max_connections} are available"
-        yield Breach(f"{AT}.max_connections", what)
-
-
-@rule(
-    "R12",
+    "R07",
     "E/E/E",
-    why="kombu has no such transport, or no such database",
-    reference="celery.md 7: valkey:// is 'No such transport', measured",
-    remedy="write redis://, rediss:// or sentinel://; Valkey speaks redis://",
+    why="exporter, scaler or producer look at keys that no worker uses",
+    reference="celery.md 7",
+    remedy="remove it, and set backends.celery.broker.key_prefix",
 )
-def scheme_is_known(plan: Plan) -> Iterator[Breach]:
-    """The broker's URL has a scheme that kombu knows for its kind."""
-    celery = plan.profile.backends.celery
-    if celery is None or not isinstance(celery.broker.url, str):
+def prefix_has_one_place(plan: Plan) -> Iterator[Breach]:
+    """The prefix of keys is a field of the broker, not an option of a transport."""
+    for options in TRANSPORTS:
+        found = setting(plan, options, "global_keyprefix")
+        if found:
+            yield Breach(found[0], "the prefix of keys is typed beside the broker's field")
+
+
+@rule(
+    "R08",
+    "E/E/E",
+    why="each level has a list of its own: exporter and scaler count only those they know, and the order is not kept",
+    reference="celery.md 6: an exporter saw 1 of 13 messages, LLEN 5 of 8, measured",
+    remedy="set backends.celery.broker.priorities to the number of levels",
+)
+def priorities_are_declared(plan: Plan) -> Iterator[Breach]:
+    """Where tasks have priorities, the broker's levels are stated, and only there."""
+    found = redis(plan)
+    if not found:
         return
-    known = {
-        "redis": {"redis", "rediss"},
-        "redis-sentinel": {"sentinel"},
-        "rabbitmq": {"amqp", "amqps", "pyamqp"},
-        "sqs": {"sqs"},
-    }[celery.broker.kind]
-    scheme = urlsplit(celery.broker.url).scheme
-    if scheme not in known:
-        yield Breach(
-            f"{AT}.url", f"scheme {scheme}:// is none of {', '.join(sorted(known))} for a {celery.broker.kind} broker"
-        )
+    for name in ("priority_steps", "queue_order_strategy", "sep"):
+        typed = setting(plan, "broker_transport_options", name)
+        if typed:
+            yield Breach(typed[0], f"{name} is typed beside broker.priorities", "remove it, and set broker.priorities")
+    if found.priorities is None:
+        used = [task.glob for task in plan.tasks if task.policy.get("priority") is not None]
+        used += [entry.name for entry in plan.schedules if entry.backend == "celery" and entry.priority is not None]
+        if used:
+            yield Breach(f"{AT}.priorities", f"{', '.join(used)} have priorities, the broker has no levels")

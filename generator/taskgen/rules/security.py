@@ -1,34 +1,48 @@
-"""Rules of family S: security. Literal secrets (S01) are refused by the loader, before anything else is read."""
+"""Rules of family S: connections and content. Literal secrets (S01) are refused by the loader, before anything else."""
 
 from collections.abc import Iterator
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from taskgen.plan.model import Plan
 from taskgen.rules.engine import Breach, rule
+from taskgen.rules.reading import literal_urls, options, setting
+
+CLEAR: Final = frozenset({"redis", "amqp", "pyamqp"})
+"""Schemes of connections without encryption."""
+JSON: Final = frozenset({"json", "application/json"})
+CONTENT: Final = ("accept_content", "result_accept_content", "event_serializer", "result_serializer", "task_serializer")
 
 
-def _literal_urls(plan: Plan) -> Iterator[tuple[str, str]]:
-    celery = plan.profile.backends.celery
-    if celery is None:
-        return
-    for path, url in (("broker.url", celery.broker.url), ("results.url", celery.results.url)):
-        if isinstance(url, str):
-            yield f"backends.celery.{path}", url
+@rule(
+    "S03",
+    "W/E/E",
+    why="whoever reaches the broker runs code in every worker",
+    reference="Celery documentation: security",
+    remedy="remove it: json is rendered, and the library refuses anything else",
+)
+def content_is_json(plan: Plan) -> Iterator[Breach]:
+    """Tasks and results are JSON, never pickle."""
+    for name in CONTENT:
+        found = setting(plan, name)
+        values = found[1] if found and isinstance(found[1], list | tuple) else [found[1]] if found else []
+        other = [str(value) for value in values if value is not None and value not in JSON]
+        if found and other:
+            yield Breach(found[0], f"{', '.join(other)} is not JSON")
 
 
 @rule(
     "S04",
-    "E/E/E",
+    "W/E/E",
     why="a bare rediss:// connects without verifying the certificate, and says nothing",
     reference="celery.md 7, measured",
     remedy="append ?ssl_cert_reqs=required (lower case), and ssl_ca_certs for a private authority",
 )
 def tls_is_verified(plan: Plan) -> Iterator[Breach]:
     """A rediss:// URL says ssl_cert_reqs=required."""
-    for path, url in _literal_urls(plan):
-        parts = urlsplit(url)
-        wanted = parse_qs(parts.query).get("ssl_cert_reqs", [""])[0]
-        if parts.scheme == "rediss" and wanted not in ("required", "none"):
+    for path, url in literal_urls(plan):
+        wanted = parse_qs(url.query).get("ssl_cert_reqs", [""])[0]
+        if url.scheme == "rediss" and wanted not in ("required", "none"):
             yield Breach(path, f"ssl_cert_reqs is {wanted or 'absent'}")
 
 
@@ -41,8 +55,8 @@ def tls_is_verified(plan: Plan) -> Iterator[Breach]:
 )
 def verification_is_on(plan: Plan) -> Iterator[Breach]:
     """Outside development no URL turns verification off."""
-    for path, url in _literal_urls(plan):
-        if parse_qs(urlsplit(url).query).get("ssl_cert_reqs", [""])[0] == "none":
+    for path, url in literal_urls(plan):
+        if parse_qs(url.query).get("ssl_cert_reqs", [""])[0] == "none":
             yield Breach(path, "ssl_cert_reqs=none turns verification off")
 
 
@@ -54,10 +68,15 @@ def verification_is_on(plan: Plan) -> Iterator[Breach]:
     remedy="use rediss:// or amqps://, and set broker.tls: true",
 )
 def broker_is_encrypted(plan: Plan) -> Iterator[Breach]:
-    """The connection to the broker is encrypted."""
+    """The connections to broker and results are encrypted."""
     celery = plan.profile.backends.celery
-    if celery and plan.tiers_of("celery") and not celery.broker.tls and celery.broker.kind != "sqs":
+    if not celery or not plan.tiers_of("celery"):
+        return
+    if not celery.broker.tls and celery.broker.kind != "sqs":
         yield Breach("backends.celery.broker.tls", "the connection to the broker is in clear")
+    for path, url in literal_urls(plan):
+        if url.scheme in CLEAR and (path.endswith("results.url") or celery.broker.tls):
+            yield Breach(path, f"{url.scheme}:// is in clear", "use rediss:// or amqps://")
 
 
 @rule(
@@ -74,25 +93,36 @@ def temporal_is_encrypted(plan: Plan) -> Iterator[Breach]:
         yield Breach("backends.temporal", "there is neither tls nor api_key")
 
 
+def _bundled(address: str) -> bool:
+    """Tell whether only the Compose stack itself can mean a host: its name has no dot (the stack then renders it)."""
+    host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    return "." not in host and ":" not in host and host != "localhost"
+
+
 @rule(
-    "S12",
-    "N/W/E",
-    why="a network policy cannot name a host: without an address range the workers reach nothing, or everything",
-    reference="kubernetes.md 7",
-    remedy="add endpoint: {ports: [...], cidr: ...} or {ports: [...], namespace: ..., pod_labels: {...}}",
+    "S09",
+    "N/E/E",
+    why="servers of the Compose stack are for development: no password, no copy, a token that anybody can make",
+    reference="hatchet.md 1, from source; the image with -dev in its tag has a fixed token",
+    remedy="name a server that is run for this environment",
 )
-def endpoints_are_known(plan: Plan) -> Iterator[Breach]:
-    """Where the backend's servers are is stated for network policies."""
-    if getattr(plan.profile.targets, "kubernetes", None) is None:
+def servers_are_not_for_development(plan: Plan) -> Iterator[Breach]:
+    """Outside development no server of the Compose stack, and nowhere an engine with a published token, is used."""
+    compose = options(plan, "compose")
+    if compose is None:
         return
-    for name in plan.backends:
-        settings = getattr(plan.profile.backends, name)
-        path, owner = ("broker.endpoint", settings.broker) if name == "celery" else ("endpoint", settings)
-        path, endpoint = f"backends.{name}.{path}", owner.endpoint
-        if endpoint is None:
-            yield Breach(path, "network policies do not know where the server is")
-        elif endpoint.cidr is None and endpoint.namespace is None:
-            yield Breach(path, "neither cidr nor namespace says where the server is")
+    backends = plan.profile.backends
+    addresses = {
+        "backends.temporal.address": backends.temporal.address if backends.temporal else None,
+        "backends.hatchet.host_port": backends.hatchet.host_port if backends.hatchet else None,
+    }
+    for path, address in addresses.items():
+        if address and path.split(".")[1] in plan.backends and _bundled(address):
+            if plan.profile.environment != "dev":
+                yield Breach(path, f"{address} is the development server of the Compose stack")
+            elif path.endswith("host_port") and compose.hatchet_image.endswith("-dev"):
+                what = f"{compose.hatchet_image} has a fixed token that everybody knows"
+                yield Breach("targets.compose.hatchet_image", what, "use the image without -dev")
 
 
 @rule(

@@ -2,13 +2,22 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 
 from taskgen.plan.model import Plan
 from taskgen.profile.scalars import format_duration as text
 from taskgen.rules.engine import Breach, rule
 
-MARGIN = timedelta(seconds=30)
+MARGIN: Final = timedelta(seconds=30)
 """What a worker needs after its last activity (temporal.md 10)."""
+PAYLOAD: Final = 2 * 2**20
+"""Largest payload of one call: 1.99 MiB starts, 2.2 MiB is refused (temporal.md 9, measured)."""
+CALLS: Final = {"auto": 3, "activity": 3, "workflow": 7}
+"""Calls of one task: start, poll and completion of the activity; as a workflow also two workflow tasks."""
+POLLERS: Final = 10
+"""Polls that wait at a time for each queue of a worker: 5 for activities, 5 for workflows (the SDK's default)."""
+LONG_POLL: Final = timedelta(minutes=1)
+"""After it an empty poll returns and is sent again."""
 
 
 @rule(
@@ -72,3 +81,53 @@ def results_outlive_their_readers(plan: Plan) -> Iterator[Breach]:
         if settings and settings.retention < tier.result_lookup:
             what = f"{text(settings.retention)} is shorter than result_lookup of tier {tier.name}"
             yield Breach("backends.temporal.retention", what)
+
+
+@rule(
+    "T12",
+    "W/W/W",
+    why="the server answers RESOURCE_EXHAUSTED: submits and polls are delayed when the load is highest",
+    reference="temporal.md 4: 5 pollers of each kind by default; reasoning for the calls of one task",
+    remedy="raise the namespace's limit and backends.temporal.calls_per_second, or use mode: activity",
+)
+def calls_fit(plan: Plan) -> Iterator[Breach]:
+    """The namespace allows the calls of the fleet at its peak."""
+    settings = plan.profile.backends.temporal
+    if settings is None:
+        return
+    tiers = plan.tiers_of("temporal")
+    tasks = sum(tier.peak for tier in tiers) * CALLS[settings.mode]
+    polls = sum(tier.rolling_replicas * len(tier.queues) for tier in tiers) * POLLERS / LONG_POLL.total_seconds()
+    if tasks + polls > settings.calls_per_second:
+        what = f"{tasks + polls:.0f} calls per second are needed, {settings.calls_per_second} are allowed"
+        yield Breach("backends.temporal.calls_per_second", what)
+
+
+@rule(
+    "T24",
+    "N/N/N",
+    why="the server refuses the call: blob data size exceeds limit",
+    reference="temporal.md 9: 1.99 MiB starts, 2.2 MiB is refused, measured",
+    remedy="keep large data in an object store and pass a reference",
+)
+def payloads_fit(plan: Plan) -> Iterator[Breach]:
+    """Arguments and results are at most 2 MiB."""
+    for tier in plan.tiers_of("temporal"):
+        for leaf in ("payload", "result"):
+            size = getattr(tier.profile.task, leaf)
+            if size > PAYLOAD:
+                yield Breach(f"tiers.{tier.name}.task.{leaf}", f"{size / 2**20:.1f}Mi is more than 2Mi")
+
+
+@rule(
+    "T28",
+    "W/W/E",
+    why="an older server knows no standalone activities: every submit fails",
+    reference="temporal.md 5: public preview, server 1.32",
+    remedy="use mode: auto, which asks the server; or waive T28 with the version of yours",
+)
+def preview_is_not_forced(plan: Plan) -> Iterator[Breach]:
+    """Standalone activities are used where the server has them, not by force."""
+    settings = plan.profile.backends.temporal
+    if settings and plan.tiers_of("temporal") and settings.mode == "activity":
+        yield Breach("backends.temporal.mode", "nobody can tell here whether the server has standalone activities")

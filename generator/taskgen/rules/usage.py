@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from taskgen.plan.environment import own_env
 from taskgen.plan.model import Plan
+from taskgen.plan.routing import policies_of
+from taskgen.profile.paths import join
 from taskgen.rules.engine import Breach, rule
 
 NOT_RENDERED: Final = {
@@ -23,7 +24,7 @@ NOT_RENDERED: Final = {
     "backends.hatchet.rate_limits": "static rate limits are not created yet",
     "tiers.*.spot.weight": "interruptible capacity is not rendered yet: use node_selector and tolerations",
     "tiers.*.autoscale": "resizing of one worker's pool is not rendered: replicas scale instead",
-    "tiers.*.image": "another image per tier is not rendered yet",
+    "tasks.*.duration": "sizes follow the durations of the tier: the duration of single tasks is not used yet",
 }
 """Fields that no target renders yet, with what to know; a path with `*` stands for every tier."""
 
@@ -37,7 +38,7 @@ def stated(plan: Plan, pattern: str) -> Iterator[str]:
         name, *rest = parts
         if name == "*":
             for key, entry in value.items():
-                yield from walk(entry, rest, f"{at}.{key}")
+                yield from walk(entry, rest, f"{at}.{join((key,))}")
         elif rest:
             yield from walk(getattr(value, name), rest, f"{at}.{name}" if at else name)
         elif getattr(value, name) != type(value).model_fields[name].default:
@@ -58,6 +59,21 @@ def everything_stated_is_rendered(plan: Plan) -> Iterator[Breach]:
     for pattern, what in NOT_RENDERED.items():
         for path in stated(plan, pattern):
             yield Breach(path, what)
+    yield from _not_done_yet(plan)
+
+
+def _not_done_yet(plan: Plan) -> Iterator[Breach]:
+    """Yield what the runtime library does not do yet."""
+    for schedule in plan.schedules:
+        if schedule.backend == "hatchet" and schedule.enabled:
+            yield Breach(f"schedules.{schedule.name}", "nothing sends schedules on Hatchet yet: send it yourself")
+    what = "tasks that failed for good are not kept yet: watch task_failed_total"
+    whole = plan.profile.dead_letter
+    if whole.enabled and "enabled" in whole.model_fields_set:
+        yield Breach("dead_letter.enabled", what)
+    for name, queue in plan.profile.queues.items():
+        if queue and queue.dead_letter:
+            yield Breach(join(("queues", name, "dead_letter")), what)
 
 
 @rule(
@@ -105,38 +121,58 @@ def shared_queues_are_declared(plan: Plan) -> Iterator[Breach]:
 
 
 @rule(
-    "U04",
+    "U08",
     "E/E/E",
-    why="the derived value wins, and the typed one looks as if it worked",
-    reference="design/profile.md: one value is rendered in one place",
-    remedy="remove it from env: the field of the profile that it belongs to decides",
+    why="the time looks as if running tasks had it, and they do not",
+    reference="design/profile.md: shutdown; hatchet.md 6 (C04 says the same of Celery)",
+    remedy="remove shutdown.soft, or use mode: cut on Celery or Temporal",
 )
-def derived_variables_are_not_typed(plan: Plan) -> Iterator[Breach]:
-    """No variable of env is one that taskgen sets itself."""
+def soft_times_have_an_effect(plan: Plan) -> Iterator[Breach]:
+    """A soft time of a stop is stated only for a cut, on a backend that has one."""
     for tier in plan.tiers:
-        derived = {variable.name: variable for variable in tier.env}
-        for variable in own_env(plan.profile, tier.profile):
-            if derived.get(variable.name) != variable:
-                owner = (
-                    f"tiers.{tier.name}"
-                    if {**tier.profile.env, **tier.profile.secret_env}.get(variable.name)
-                    else "app"
-                )
-                kind = "secret_env" if variable.secret else "env"
-                yield Breach(f"{owner}.{kind}.{variable.name}", "taskgen sets this variable itself")
+        if tier.profile.shutdown.soft is None or tier.backend == "celery":
+            continue
+        if tier.backend == "hatchet" or tier.shutdown_mode == "drain":
+            what = f"a {tier.shutdown_mode} on {tier.backend} has no soft time"
+            yield Breach(f"tiers.{tier.name}.shutdown.soft", what)
 
 
 @rule(
-    "U05",
-    "N/N/N",
-    why="the limit is not enforced: the SDK has no such thing",
-    reference="runtime-api.md 8: soft_time_limit is native on prefork, refused elsewhere",
-    remedy="nothing if the profile is shared between backends; else remove it",
+    "U13",
+    "W/W/W",
+    why="a field that only Celery knows looks as if it worked",
+    reference="design/profile.md: never silently ignored",
+    remedy="remove it, or move the queue to a tier of Celery",
 )
-def soft_limits_have_an_effect(plan: Plan) -> Iterator[Breach]:
-    """A soft time limit is stated only where the backend can raise it."""
-    for backend in plan.backends:
-        stated = [tier.name for tier in plan.tiers_of(backend) if tier.soft_time_limit is not None]
-        if backend != "celery" and stated:
-            what = f"{backend} has no soft time limit (tiers {', '.join(stated)})"
-            yield Breach(f"tiers.{stated[0]}.task.soft_time_limit", what)
+def fields_of_celery_belong_to_celery(plan: Plan) -> Iterator[Breach]:
+    """What only Celery can do is stated for tiers and tasks of Celery."""
+    for tier in plan.tiers:
+        if tier.backend == "celery":
+            continue
+        for leaf in ("pool", "max_tasks_per_child", "max_memory_per_child"):
+            if getattr(tier.profile, leaf) is not None:
+                yield Breach(f"tiers.{tier.name}.{leaf}", f"{tier.backend} has no such thing")
+        for glob, policy in policies_of(plan.profile, tier.queues):
+            for leaf in ("acknowledge", "rate_limit"):
+                if getattr(policy, leaf) is not None:
+                    what = f"nothing carries it out in tier {tier.name} on {tier.backend}"
+                    yield Breach(join(("tasks", glob, leaf)), what)
+
+
+@rule(
+    "U14",
+    "E/E/E",
+    why="two of a tier that must be one run at the same time",
+    reference="design/profile.md: exactly one, also while rolling",
+    remedy="remove the bound, or use replicas: scaled",
+)
+def one_means_one(plan: Plan) -> Iterator[Breach]:
+    """A tier that is exactly one has no bounds and no windows of the week."""
+    for tier in plan.tiers:
+        if tier.replicas != "exactly_one":
+            continue
+        for leaf in ("min", "max"):
+            if getattr(tier.profile.scale, leaf) not in ("auto", 1):
+                yield Breach(f"tiers.{tier.name}.scale.{leaf}", "the tier is exactly one")
+        if any(tier.profile.scale.schedules.values()):
+            yield Breach(f"tiers.{tier.name}.scale.schedules", "the tier is exactly one")

@@ -1,0 +1,42 @@
+"""Rules of family K on monitoring: alerts that can fire."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from taskgen.plan.model import Plan
+from taskgen.profile.scalars import format_duration as text
+from taskgen.rules.engine import Breach, rule
+
+BURN: Final = 14.4
+"""Factor of the fastest burn-rate alert (SRE workbook, chapter 5)."""
+
+
+@rule(
+    "K18",
+    "E/E/E",
+    why="the alert judges by a single scrape, or its windows hold too few of them: it fires by chance, or never",
+    reference="monitoring.md 3: for >= 2 x scrape interval",
+    remedy="shorten monitoring.scrape_interval",
+)
+def scrapes_are_frequent_enough(plan: Plan) -> Iterator[Breach]:
+    """Every waiting time of an alert covers at least two scrapes."""
+    holds = [alert.hold for tier in plan.rules.tiers for alert in tier.alerts if alert.hold > timedelta()]
+    interval = plan.profile.monitoring.scrape_interval
+    if plan.profile.monitoring.alerts.enabled and holds and 2 * interval > min(holds):
+        what = f"two scrapes take {text(2 * interval)}, the shortest alert waits {text(min(holds))}"
+        yield Breach("monitoring.scrape_interval", what)
+
+
+@rule(
+    "K21",
+    "E/E/E",
+    why="the burn-rate alert can never fire: its threshold is above 100%",
+    reference="monitoring.md 6",
+    remedy="raise slo.success above 93.06%",
+)
+def burn_rates_can_fire(plan: Plan) -> Iterator[Breach]:
+    """The threshold of the fastest burn-rate alert is below one."""
+    for tier in plan.tiers:
+        if plan.profile.monitoring.alerts.enabled and BURN * (1 - tier.success) >= 1:
+            yield Breach(f"tiers.{tier.name}.slo.success", f"14.4 x (1 - {tier.success:.2%}) is 1 or more")
