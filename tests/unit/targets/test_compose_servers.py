@@ -51,7 +51,7 @@ class TestServers:
         assert {"type": "volume", "source": "broker", "target": "/data"} in broker["volumes"]
         assert stack["services"]["worker-worker"]["depends_on"] == {"broker": {"condition": "service_healthy"}}
         conf = texts("dev-celery", "settings")["settings/redis.conf"]
-        assert {"maxmemory 268435456", "maxmemory-policy noeviction"} <= set(conf.splitlines())
+        assert {"maxmemory 805306368", "maxmemory-policy noeviction"} <= set(conf.splitlines())
 
     def test_rabbitmq_with_results_beside_it(self, tmp_path):
         """RabbitMQ reads the rendered consumer timeout; results have a Redis of their own."""
