@@ -15,6 +15,7 @@ from task_abstraction.backends.hatchet.connection import connection_of
 from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY, action, variant
 from task_abstraction.backends.hatchet.lookup import Lookup
 from task_abstraction.backends.hatchet.options import priority_of, task_options
+from task_abstraction.backends.hatchet.place import check_place
 from task_abstraction.backends.hatchet.registered import not_registered
 from task_abstraction.backends.hatchet.waiting import Waiting
 from task_abstraction.base import Submission, TaskBackend
@@ -240,11 +241,17 @@ class HatchetBackend(TaskBackend):
 
     # Worker.
 
+    def run_worker(
+        self, *, queues: Sequence[str] | None = None, concurrency: int | None = None, **options: Any
+    ) -> None:
+        """Run a worker in this process until it is told to stop; it needs the main thread, and no loop that runs."""
+        check_place()
+        super().run_worker(queues=queues, concurrency=concurrency, **options)
+
     def _serve(self, job: WorkerJob) -> None:
         from task_abstraction.backends.hatchet import listener, worker
         from task_abstraction.backends.hatchet.sdk import client_config, new_client
 
-        worker.check_place()
         refuse_cut(job)
         self._ping(self._limit_s)
         settings = load_settings_module("hatchet_settings")

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import multiprocessing
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,11 +13,11 @@ from hatchet_sdk import Hatchet
 from hatchet_sdk.runnables.task import Task
 from hatchet_sdk.runnables.workflow import BaseWorkflow
 from hatchet_sdk.types.labels import WorkerLabel
-from hatchet_sdk.worker.worker import Worker, WorkerStatus
+from hatchet_sdk.worker.worker import Worker
 
 from task_abstraction.backends.hatchet import listener
 from task_abstraction.backends.hatchet.labels import POOL_LABEL, queue_label
-from task_abstraction.errors import BackendUnavailable, ConfigurationError
+from task_abstraction.errors import BackendUnavailable
 from task_abstraction.runtime.signals import on_stop_signal
 from task_abstraction.worker_job import WorkerJob
 
@@ -29,27 +27,6 @@ HEALTH_POLL_S = 2.0
 START_LIMIT_S = 30.0
 """Time that a stop waits for a start that is under way."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-
-
-def check_place() -> None:
-    """Refuse to run where the SDK's worker cannot.
-
-    Raises:
-        ConfigurationError: in a thread, inside a running loop, or in the listener that imports the main module anew.
-    """
-    if getattr(multiprocessing.process.current_process(), "_inheriting", False):
-        raise ConfigurationError(
-            "the worker was started while the main module was imported by its listener process. "
-            'Put the start below `if __name__ == "__main__":`',
-            source="__main__",
-        )
-    if threading.current_thread() is not threading.main_thread():
-        raise ConfigurationError("a Hatchet worker runs in the main thread only. Start it there", source="run_worker")
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise ConfigurationError("a Hatchet worker needs its own event loop. Start it outside of one", source="run_worker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +54,25 @@ class LibraryWorker(Worker):
         self._graceful = True
         self._stops = self._carried_out = 0
         self._asked_at = 0.0
+        self.listener_died = False
+        """whether the worker ended because its listener process did"""
         self._watching: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
 
-    @property
-    def listener_died(self) -> bool:
-        """Whether the worker ended because its listener process did."""
-        return self.status is WorkerStatus.UNHEALTHY
+    async def exit_gracefully(self) -> None:
+        """End as the SDK does, unless the listener process has died: the SDK would wait for it for ever.
+
+        A task that still runs then cannot be reported; the engine gives it to another worker.
+        """
+        process = self._action_listener_process
+        if process is None or process.is_alive():
+            await super().exit_gracefully()
+            return
+        self.listener_died = True
+        if self._action_runner is not None:
+            self._action_runner.cleanup()
+        self._close_queues()
+        asyncio.get_running_loop().stop()
 
     async def _aio_start(self) -> None:
         self._watching = asyncio.get_running_loop().create_task(self._watch())

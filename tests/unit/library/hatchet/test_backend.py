@@ -1,6 +1,6 @@
 """The backend without an engine: what is refused, and what is said when the engine is away."""
 
-import inspect
+import asyncio
 import subprocess
 import sys
 import threading
@@ -11,6 +11,7 @@ import pytest
 
 from task_abstraction import BackendUnavailable, Call, ConfigurationError, TaskNotRegistered, UnsupportedFeature
 from task_abstraction.backends.hatchet.backend import refuse_cut
+from task_abstraction.backends.hatchet.place import check_place
 from task_abstraction.config import parse_plan
 from task_abstraction.serving import build_job
 from tests.support.need import need
@@ -150,9 +151,6 @@ class TestPlace:
 
     def test_a_worker_in_another_thread_is_refused(self):
         """The SDK needs the main thread for its signals."""
-        need("hatchet-sdk")
-        from task_abstraction.backends.hatchet.worker import check_place
-
         raised = []
 
         def run():
@@ -168,16 +166,10 @@ class TestPlace:
         assert raised == ["a Hatchet worker runs in the main thread only. Start it there"]
 
     async def _inside(self):
-        from task_abstraction.backends.hatchet.worker import check_place
-
         check_place()
 
     def test_a_worker_inside_a_loop_is_refused(self):
         """It makes its own."""
-        import asyncio
-
-        need("hatchet-sdk")
-        assert inspect.iscoroutinefunction(self._inside)
         with pytest.raises(ConfigurationError, match="needs its own event loop"):
             asyncio.run(self._inside())
 
