@@ -181,7 +181,7 @@ def test_every_target_is_documented() -> None:
 
 def test_every_verifier_is_documented() -> None:
     """The page of the verifiers names each, and none that does not exist."""
-    text = (ROOT / "docs" / "verifying.md").read_text()
+    text = (ROOT / "docs" / "verifying.md").read_text().partition("\n## The verifiers\n")[2].partition("\n## ")[0]
 
     assert set(re.findall(r"^\| `([a-z\-]+)` \|", text, re.MULTILINE)) == set(VERIFIERS)
 
