@@ -48,13 +48,16 @@ from task_abstraction.catalogue import Catalogue
 from task_abstraction.codec import encode_call
 from task_abstraction.config import BackendConfig, WorkerPlan, read_setting, redact
 from task_abstraction.context import ENQUEUED_AT_HEADER
+from task_abstraction.dead_letters import DeadLetterStore
 from task_abstraction.errors import (
     BackendUnavailable,
     ResultTimeout,
     TaskNotRegistered,
+    UnsupportedFeature,
 )
 from task_abstraction.models import (
     Call,
+    Feature,
     HealthStatus,
     QueueStats,
     SubmitOptions,
@@ -309,6 +312,16 @@ class TaskBackend(Catalogue):
         except BackendUnavailable as error:
             return HealthStatus(live=True, ready=False, checks={self.backend_type: redact(str(error))})
         return HealthStatus(live=True, ready=True, checks={self.backend_type: "ok"})
+
+    def dead_letters(self) -> DeadLetterStore:
+        """What `task-backend-worker dead-letter` works on.
+
+        Raises:
+            UnsupportedFeature: there is no dead letter here that could be read.
+        """
+        reason = "failed runs are kept by the engine itself"
+        hint = "List and replay them with the engine's own command"
+        raise UnsupportedFeature(self.backend_type, Feature.DEAD_LETTER, "*", reason=reason, hint=hint)
 
     def run_worker(
         self, *, queues: Sequence[str] | None = None, concurrency: int | None = None, **options: Any

@@ -17,6 +17,7 @@ from task_abstraction.registry import get_available_backends
 OK, FAILED, WRONG_USAGE = 0, 1, 2
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 DEFAULT_BACKEND = "celery"
+DEAD_LETTER_COMMAND = "dead-letter"
 log = logging.getLogger("task_abstraction.worker")
 
 
@@ -25,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="task-backend-worker",
         description="Run a worker of a task backend. Settings come from flags, then TASK_* variables, then defaults.",
+        epilog=f"`task-backend-worker {DEAD_LETTER_COMMAND} -h`: see, send again or remove what failed for good.",
     )
     made.add_argument("--backend", metavar="NAME", help=f"one of {', '.join(get_available_backends())}")
     made.add_argument("--queues", metavar="A,B", help="queues to serve; required in production")
@@ -168,8 +170,13 @@ def run(flags: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point: exit code 0 clean stop, 1 failed start or check, 2 wrong usage."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return run(parser().parse_args(arguments))
+        if words[:1] == [DEAD_LETTER_COMMAND]:
+            from task_abstraction import dead_letter_command
+
+            return dead_letter_command.run(words[1:])
+        return run(parser().parse_args(words))
     except TaskBackendError as error:
         text = str(error)
     except Exception as error:

@@ -32,11 +32,11 @@ LIBRARY_LAYERS = [
     {"codec", "context", "discovery", "registry", "tasks"},
     {"policy"},
     {"runtime"},
-    {"catalogue", "worker_job"},
+    {"catalogue", "dead_letters", "worker_job"},
     {"base", "serving", "workflows"},
     {"backends", "integrations"},
     {"factory"},
-    {"health", "worker", "exporter"},
+    {"dead_letter_command", "health", "worker", "exporter"},
     {"__init__", "__main__", "testing"},
 ]
 FROM_LIBRARY = {"task_abstraction.capabilities", "task_abstraction.models"}

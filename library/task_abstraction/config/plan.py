@@ -46,6 +46,8 @@ class QueuePlan:
 
     backend: str = ""
     tiers: tuple[str, ...] = ()
+    dead_letter: bool = True
+    """Whether what fails for good is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,10 @@ class WorkerPlan:
         wanted = set(queues)
         found = [tier for _, tier in sorted(self.tiers.items()) if wanted and wanted <= set(tier.queues)]
         return next((tier for tier in found if backend is None or tier.backend == backend), None)
+
+    def keeps_dead_letters(self, queue: str) -> bool:
+        """Whether a queue keeps what fails for good; a queue that the plan does not know does."""
+        return queue not in self.queues or self.queues[queue].dead_letter
 
     def queues_of_backend(self, backend: str) -> list[str]:
         """Every queue of the profile that lives on a backend, sorted."""

@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery, signals
 from celery.app.defaults import NAMESPACES, flatten
 
+from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deliverable, has_quorum_queues
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
 from task_abstraction.context import ENQUEUED_AT_HEADER
@@ -42,7 +43,13 @@ REQUIRED: Mapping[str, Any] = {
 
 
 class LibraryCelery(Celery):
-    """A Celery application whose stored results also say task, attempts and start."""
+    """A Celery application: stored results also say task, attempts and start, and delayed tasks keep their queue."""
+
+    def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """Send a task; every submit and every repetition comes through here."""
+        if has_quorum_queues(self.conf):
+            options = deliverable(options, lambda queue: queue in self.amqp.queues)
+        return super().send_task(name, args, kwargs, **options)
 
     def _get_backend(self) -> Any:  # noqa: ANN401 - a class chosen by URL
         backend = super()._get_backend()  # type: ignore[misc]  # private, and absent from celery-types
@@ -96,15 +103,19 @@ def result_store(config: BackendConfig, rendered: Mapping[str, Any]) -> str:
     return NO_RESULTS
 
 
-def make_app(config: BackendConfig, plan: WorkerPlan) -> LibraryCelery:
+def make_app(config: BackendConfig, plan: WorkerPlan, *, kind: str = "") -> LibraryCelery:
     """Build the application: defaults < rendered settings < what the library is built on < the connection."""
     params = config.connection_params
     rendered = rendered_settings()
-    app = LibraryCelery("task_abstraction", set_as_current=False)
+    on_rabbitmq = kind == "amqp"
+    # Without confirms a submit to RabbitMQ returns before the broker has the task.
+    confirms = {"broker_transport_options": {"confirm_publish": True}} if on_rabbitmq else {}
+    amqp = amqp_with_dead_letters(plan.keeps_dead_letters) if on_rabbitmq else None
+    app = LibraryCelery("task_abstraction", amqp=amqp, set_as_current=False)
     # Not `result_backend`: CELERY_RESULT_BACKEND would win over it, whatever the caller's configuration says.
     app.backend_cls = result_store(config, rendered)
     queue = {"task_default_queue": read_setting("default_queue") or plan.default_queue or DEFAULT_QUEUE}
-    app.conf.update({**DEFAULTS, **queue, **rendered, **REQUIRED})
+    app.conf.update({**DEFAULTS, **confirms, **queue, **rendered, **REQUIRED})
     if params.get("broker_url"):
         # Not `broker_url`: CELERY_BROKER_URL would win over it, whatever the caller's configuration says.
         app.conf.update(broker_read_url=params["broker_url"], broker_write_url=params["broker_url"])

@@ -19,6 +19,8 @@ from celery.exceptions import TimeoutError as WaitTimeout
 
 from task_abstraction.backends.celery import probe, worker
 from task_abstraction.backends.celery.application import NO_RESULTS, SUBMITTED, LibraryCelery, make_app
+from task_abstraction.backends.celery.letter_store import CeleryLetterStore
+from task_abstraction.backends.celery.letters import LetterWriter
 from task_abstraction.backends.celery.results import to_result
 from task_abstraction.backends.celery.schedules import last_sends
 from task_abstraction.base import Submission, TaskBackend
@@ -74,8 +76,11 @@ class CeleryBackend(TaskBackend):
             with self._lock:
                 if self._app is None:
                     remember_secrets_of(self.config.connection_params)
-                    self._app, self._pid = make_app(self.config, self.plan), os.getpid()
+                    self._app, self._pid = self._make_app(), os.getpid()
         return self._app
+
+    def _make_app(self) -> LibraryCelery:
+        return make_app(self.config, self.plan, kind=self.broker_kind)
 
     def address(self) -> str:
         """Host, port and database of the broker."""
@@ -231,9 +236,15 @@ class CeleryBackend(TaskBackend):
         except OUTAGES:
             return {}
 
+    def dead_letters(self) -> CeleryLetterStore:
+        """The dead letters of this broker; memory and SQS have no place for them."""
+        self.require(Feature.DEAD_LETTER, "*")
+        return CeleryLetterStore(self.app, kind=self.broker_kind, reaching=self._reaching)
+
     def _serve(self, job: WorkerJob) -> None:
-        worker.configure(self.app, job)
-        worker.run(self.app, job, self.address(), forget_job=self._in_child)
+        letters = LetterWriter(self.app, kind=self.broker_kind, wants=self.plan.keeps_dead_letters)
+        worker.configure(self.app, job, letters)
+        worker.run(self.app, job, self.address(), letters=letters, forget_job=self._in_child)
 
     def _in_child(self) -> None:
         self._pid = os.getpid()

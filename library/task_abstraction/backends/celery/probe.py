@@ -16,11 +16,11 @@ from urllib.parse import quote, urlsplit
 import amqp.exceptions
 
 from task_abstraction.backends.celery.application import LibraryCelery
+from task_abstraction.dead_letters import SUFFIX as DEAD_LETTER_SUFFIX
 from task_abstraction.models import QueueStats
 from task_abstraction.runtime.execution import age_s
 
 log = logging.getLogger("task_abstraction.celery")
-DEAD_LETTER_SUFFIX = ".dlq"
 INSPECT_TIMEOUT_S = 1.0
 HTTP_TIMEOUT_S = 5.0
 MANAGEMENT_PORT = 15672

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps, signals
@@ -11,7 +12,9 @@ from celery.app import trace
 from celery.worker import state as worker_state
 
 from task_abstraction.backends.celery.application import LibraryCelery
+from task_abstraction.backends.celery.letters import LetterWriter
 from task_abstraction.backends.celery.request import measure_with
+from task_abstraction.backends.celery.unusable import unusable_step
 from task_abstraction.backends.celery.wrapper import register_all
 from task_abstraction.errors import BackendUnavailable
 from task_abstraction.worker_job import WorkerJob
@@ -63,16 +66,24 @@ def health_step(job: WorkerJob) -> type[Any]:
     return Health
 
 
-def configure(app: LibraryCelery, job: WorkerJob) -> None:
+def configure(app: LibraryCelery, job: WorkerJob, letters: LetterWriter) -> None:
     """Give the application what belongs to this tier alone."""
     tier = job.tier
     app.conf.worker_soft_shutdown_timeout = (tier.soft_shutdown_s or 0.0) if tier.shutdown == "cut" else 0.0
     app.conf.worker_disable_prefetch = tier.disable_prefetch
     app.steps["consumer"].add(health_step(job))
+    app.steps["consumer"].add(unusable_step(letters, job.metrics))
     register_all(app, job.tasks, job.policies, pool=tier.pool)
 
 
-def run(app: LibraryCelery, job: WorkerJob, address: str, *, forget_job: Any) -> None:  # noqa: ANN401 - a callback
+def run(
+    app: LibraryCelery,
+    job: WorkerJob,
+    address: str,
+    *,
+    letters: LetterWriter,
+    forget_job: Callable[[], None],
+) -> None:
     """Run the worker until it is told to stop.
 
     Raises:
@@ -99,7 +110,7 @@ def run(app: LibraryCelery, job: WorkerJob, address: str, *, forget_job: Any) ->
     )
     for signal, receiver in connections:
         signal.connect(receiver, weak=False)
-    measure_with(job.metrics)
+    measure_with(job.metrics, letters)
     trace.LOG_SUCCESS = SUCCESS_LINE
     try:
         worker = app.Worker(

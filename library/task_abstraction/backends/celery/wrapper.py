@@ -8,6 +8,7 @@ from celery import Task
 from celery.exceptions import Ignore, Reject, Retry
 
 from task_abstraction.backends.celery.application import LibraryCelery
+from task_abstraction.backends.celery.queues import queue_of_routing_key
 from task_abstraction.backends.celery.request import MeteredRequest
 from task_abstraction.context import TaskContext
 from task_abstraction.policy import TaskPolicy
@@ -44,7 +45,7 @@ def context_of(task: Any) -> TaskContext:  # noqa: ANN401 - a bound Celery task
         id=request.id,
         name=task.name,
         attempt=request.retries + 1,
-        queue=str(info.get("routing_key") or ""),
+        queue=queue_of_routing_key(info.get("routing_key")),
         headers=headers,
         report=progress,
     )
@@ -65,7 +66,8 @@ def task_options(policy: TaskPolicy, pool: str) -> dict[str, Any]:
         # Celery would also repeat a task that was acknowledged early and must run once (celery 5.7, from source).
         options["retry_on_worker_lost"] = policy.acks_late
     if policy.acks_late and pool in SOFT_LIMIT_POOLS:
-        options["max_retries"] = max(policy.retry.max_attempts - 1, LOST_CHILD_RETRIES)
+        declared = policy.retry.max_attempts - 1
+        options["max_retries"] = declared or LOST_CHILD_RETRIES
         options["default_retry_delay"] = max(policy.retry.initial_delay.total_seconds(), LOST_CHILD_DELAY_S)
     return {name: value for name, value in options.items() if value is not None}
 
