@@ -19,7 +19,7 @@ from task_abstraction.models import TaskResult
 if TYPE_CHECKING:
     from task_abstraction.backends.hatchet.engine import Finished
 
-FIRST_PAUSE_S = 0.05
+FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
 LISTEN_AGAIN_S = 1.0
 """Pause from which a stream is opened again, after it told of a failure that was not the end."""
