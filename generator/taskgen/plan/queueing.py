@@ -40,8 +40,8 @@ def wait_tail(servers: int, rate: float, mean: float, wait: float) -> float:
 def mean_wait(servers: int, rate: float, mean: float, *, arrival_cv2: float = 1.0, cv2: float = 1.0) -> float:
     """Return the mean wait in the queue; infinite when the load is not below the servers.
 
-    M/M/c: C(n, a) / (n/S - rate). Allen-Cunneen multiplies it by (arrival_cv2 + cv2) / 2, an approximation that is exact
-    for one server and random arrivals (Pollaczek-Khinchine).
+    M/M/c: C(n, a) / (n/S - rate). Allen-Cunneen multiplies it by (arrival_cv2 + cv2) / 2, an approximation that is
+    exact for one server and random arrivals (Pollaczek-Khinchine).
     """
     load = rate * mean
     if load >= servers:

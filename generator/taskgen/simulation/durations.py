@@ -5,7 +5,7 @@ mean of the table is that of the distribution, and the same numbers give longer 
 """
 
 import math
-from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
 
@@ -16,10 +16,11 @@ STRATA: Final = 2**16
 SECOND: Final = 1_000_000
 """Times are whole microseconds: exact sums, and the same bytes on every machine."""
 
-Table = Sequence[int]
+Table = tuple[int, ...]
 """Durations in microseconds, each as likely as any other, ascending."""
 
 
+@lru_cache(maxsize=32)
 def lognormal(p50: float, p99: float, *, limit: float = math.inf) -> Table:
     """Return the lognormal distribution with these quantiles in seconds; longer tasks end at the time limit.
 
@@ -31,9 +32,10 @@ def lognormal(p50: float, p99: float, *, limit: float = math.inf) -> Table:
     normal = NormalDist()
     below = [0.0, *(normal.cdf(normal.inv_cdf(k / STRATA) - sigma) for k in range(1, STRATA)), 1.0]
     scale = p50 * math.exp(sigma**2 / 2) * STRATA
-    return [_whole(min(limit, scale * (below[k + 1] - below[k]))) for k in range(STRATA)]
+    return tuple(_whole(min(limit, scale * (below[k + 1] - below[k]))) for k in range(STRATA))
 
 
+@lru_cache(maxsize=32)
 def exponential(mean: float) -> Table:
     """Return the exponential distribution: the mean of each share by the integral of -ln(1 - u)."""
 
@@ -41,12 +43,12 @@ def exponential(mean: float) -> Table:
         rest = 1 - k / STRATA
         return (rest * math.log(rest) if rest else 0.0) - rest
 
-    return [_whole(mean * STRATA * (integral(k + 1) - integral(k))) for k in range(STRATA)]
+    return tuple(_whole(mean * STRATA * (integral(k + 1) - integral(k))) for k in range(STRATA))
 
 
 def constant(duration: float) -> Table:
     """Return the distribution of tasks that take the same time."""
-    return [_whole(duration)]
+    return (_whole(duration),)
 
 
 def mean(table: Table) -> float:

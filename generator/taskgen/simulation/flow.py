@@ -35,6 +35,7 @@ class Flow:
         self._known_until = 0
         self._later: list[tuple[int, int, int]] = []
         self._put: list[int] = []
+        self._brought = 0
         self._retries: dict[int, tuple[int, int]] = {}
         self._next_failure = self._gap()
 
@@ -47,6 +48,10 @@ class Flow:
         while self._put and self._put[0] < now:
             heappop(self._put)
         return len(self._put)
+
+    def came_back(self, now: int) -> int:
+        """Return how many tasks came back to the queue: retries, and tasks of workers that were stopped."""
+        return self._brought - self.returning(now)
 
     def arrived(self, now: int) -> int:
         """Return how many fresh tasks arrived."""
@@ -64,6 +69,7 @@ class Flow:
         else:
             self._insert(arrival, duration, attempt)
         heappush(self._put, arrival)
+        self._brought += 1
 
     def give_back(self, arrival: int, duration: int, *, attempt: int, recorded: int | None) -> None:
         """Put a task that was reserved and never ran back in its place, and forget the wait that it would have had."""
@@ -82,6 +88,7 @@ class Flow:
             self.failed -= 1
             return attempt
         self._put.remove(arrival)
+        self._brought -= 1
         heapify(self._put)
         if arrival >= self._known_until:
             self._later = sorted(one for one in self._later if one[0] != arrival)
@@ -133,13 +140,13 @@ class Flow:
         self._attempts.insert(at, attempt)
 
     def _gap(self) -> float:
-        """Return which started task is the next that fails: geometric gaps."""
+        """Return how many tasks will have started before the next one that fails: geometric gaps."""
         share = self._tier.failing
         if share <= 0:
             return inf
         if share >= 1:
-            return self.started + 1
-        return self.started + 1 + int(log(1.0 - self._chance()) / log(1.0 - share))
+            return self.started
+        return self.started + int(log(1.0 - self._chance()) / log(1.0 - share))
 
     def _fail(self, index: int) -> None:
         """Let the task that was started last fail at its end, and repeat it if it may."""

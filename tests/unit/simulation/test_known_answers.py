@@ -81,9 +81,7 @@ def single_server(arrival_rate, service_time, service_cv2=1.0):
 def allen_cunneen(arrival_rate, service_time, servers, arrival_cv2, service_cv2):
     """G/G/c, approximately."""
     return {
-        "mean_wait": queueing.mean_wait(
-            servers, arrival_rate, service_time, arrival_cv2=arrival_cv2, cv2=service_cv2
-        )
+        "mean_wait": queueing.mean_wait(servers, arrival_rate, service_time, arrival_cv2=arrival_cv2, cv2=service_cv2)
     }
 
 
@@ -155,9 +153,7 @@ def ladder(start, desired, behavior, sync_period, max_replicas=1000, min_replica
 def min_replicas(arrival_rate, service_time, wait, probability, concurrency):
     """Rmin."""
     slots = queueing.slots_needed(arrival_rate, service_time, 1.0, wait, probability)
-    found = replicas.min_replicas(
-        slots_for_goal=slots, concurrency=concurrency, environment="prod", replicas="scaled"
-    )
+    found = replicas.min_replicas(slots_for_goal=slots, concurrency=concurrency, environment="prod", replicas="scaled")
     return {"servers": slots, "Rmin": found}
 
 
@@ -208,18 +204,18 @@ def burn_rate(period_days, window_hours, budget_share):
     return {"factor": factor}
 
 
-def simulated(arrival_rate, service_time, service, pods, concurrency, autoscaler, horizon_seconds, warmup_seconds, seeds):
+def simulated(*, arrival_rate, service_time, pods, concurrency, seeds, **more):
     """The event loop with a fixed size."""
-    assert (service, autoscaler) == ("exponential", None)
+    assert (more["service"], more["autoscaler"]) == ("exponential", None)
     tier = TierModel(
         name="queue",
         table=durations.exponential(service_time),
         worker=Worker(slots=concurrency),
         scaler=Scaler(kind="fixed", least=pods, most=pods),
         goal=Goal(quantile=0.99, wait_s=30),
-        warmup_s=warmup_seconds,
+        warmup_s=more["warmup_seconds"],
     )
-    load = Load((Piece(horizon_seconds, arrival_rate),))
+    load = Load((Piece(more["horizon_seconds"], arrival_rate),))
     means = []
     for seed in seeds:
         run = simulate(tier, load, seed=seed)
