@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from task_abstraction.registry import get_available_backends, register_backend
     from task_abstraction.tasks import TASK_REGISTRY, Task, TaskHandle, task
+    from task_abstraction.workflows import Parallel, Sequential, WorkflowDefinition, WorkflowStep
 
 __version__ = "0.1.0"
 
@@ -70,6 +71,7 @@ _PLACES = {
     ),
     "registry": ("get_available_backends", "register_backend"),
     "tasks": ("TASK_REGISTRY", "Task", "TaskHandle", "task"),
+    "workflows": ("Parallel", "Sequential", "WorkflowDefinition", "WorkflowStep"),
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 
@@ -85,8 +87,10 @@ __all__ = [
     "ConfigurationError",
     "Feature",
     "HealthStatus",
+    "Parallel",
     "ResultTimeout",
     "RetryPolicy",
+    "Sequential",
     "Support",
     "Task",
     "TaskAlreadyRegistered",
@@ -100,7 +104,9 @@ __all__ = [
     "TaskResult",
     "TaskStatus",
     "UnsupportedFeature",
+    "WorkflowDefinition",
     "WorkflowResult",
+    "WorkflowStep",
     "create_backend",
     "current_task",
     "get_available_backends",

@@ -18,7 +18,7 @@ What the author of a backend does
    | `queue_stats(queues)` | `QueueStats` of each queue for the exporter; None where the backend cannot tell; `BackendUnavailable` when blind |
 
    Optional: `_asend`, `_alook`, `_acancel` (async twins; the default runs the sync one in a thread), `_wait(id, timeout)`
-   (the default polls `_look`), `_send_many`, `credentials_expire_at()`, `schedules_sent_at(names)`, `_stop(job, graceful)`, `_close()`, `facts()` for capability conditions,
+   (the default polls `_look`), `_send_many`, `_send_workflow` (then `_look` and `_cancel` know the ids of workflows), `credentials_expire_at()`, `schedules_sent_at(names)`, `_stop(job, graceful)`, `_close()`, `facts()` for capability conditions,
    `address()` (redacted, for errors), `default_address`.
 3. In `_serve`: for each definition in `job.tasks` register a wrapper under its name that
    - builds a `TaskContext`, and runs `run_task(definition, envelope, context)` (sync, any thread) or
@@ -44,7 +44,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from task_abstraction.catalogue import Catalogue
 from task_abstraction.codec import encode_call
 from task_abstraction.config import BackendConfig, WorkerPlan, read_setting, redact
 from task_abstraction.context import ENQUEUED_AT_HEADER
@@ -65,6 +64,7 @@ from task_abstraction.models import (
 )
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.worker_job import WorkerJob
+from task_abstraction.workflows import WorkflowCatalogue
 
 T = TypeVar("T")
 POLL_FIRST_S = 0.01
@@ -111,7 +111,7 @@ class BoundBackend:
         return [self._backend.submit_call(name, call, self._options) for call in calls]
 
 
-class TaskBackend(Catalogue):
+class TaskBackend(WorkflowCatalogue):
     """One broker or engine: registration, submit, results and workers; see the module for what to implement."""
 
     def __init__(self, config: BackendConfig, *, plan: WorkerPlan | None = None) -> None:

@@ -4,7 +4,7 @@ Runtime, contract suite, `taskgen check` and the documentation read it, so that 
 would refuse.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,6 +93,7 @@ def _refused(backend: str, feature: Feature, mechanism: str, hint: str) -> Capab
 
 
 F = Feature
+NO_WORKFLOWS: Final = ("not implemented yet", "Submit the steps one by one, or use a celery profile")
 CELERY: Final = (
     _native("celery", F.RESULTS, "result backend", "result store"),
     _refused("celery", F.RESULTS, "no result store is configured", "Set CELERY_RESULT_BACKEND"),
@@ -155,10 +156,10 @@ TEMPORAL: Final = (
     _native("temporal", F.CANCEL_PENDING, "cancel request"),
     _native("temporal", F.CANCEL_RUNNING, "cooperative, seen at a heartbeat"),
     _emulated("temporal", F.BATCH, "gather over one client"),
-    _native("temporal", F.CHAIN, "interpreter workflow"),
-    _native("temporal", F.GROUP, "interpreter workflow"),
-    _native("temporal", F.CHORD, "interpreter workflow"),
-    _native("temporal", F.DAG, "interpreter workflow"),
+    _refused("temporal", F.CHAIN, *NO_WORKFLOWS),
+    _refused("temporal", F.GROUP, *NO_WORKFLOWS),
+    _refused("temporal", F.CHORD, *NO_WORKFLOWS),
+    _refused("temporal", F.DAG, *NO_WORKFLOWS),
     _native("temporal", F.DURABLE, "workflows"),
     _native("temporal", F.PROGRESS, "heartbeat details"),
     _refused("temporal", F.STREAMING, "the contrib module is experimental", "Use progress, or a hatchet profile"),
@@ -186,10 +187,10 @@ HATCHET: Final = (
     _native("hatchet", F.CANCEL_PENDING, "cancel"),
     _native("hatchet", F.CANCEL_RUNNING, "cooperative for sync code"),
     _native("hatchet", F.BATCH, "run_many"),
-    _native("hatchet", F.CHAIN, "durable interpreter task"),
-    _native("hatchet", F.GROUP, "durable interpreter task"),
-    _native("hatchet", F.CHORD, "durable interpreter task"),
-    _native("hatchet", F.DAG, "durable interpreter task"),
+    _refused("hatchet", F.CHAIN, *NO_WORKFLOWS),
+    _refused("hatchet", F.GROUP, *NO_WORKFLOWS),
+    _refused("hatchet", F.CHORD, *NO_WORKFLOWS),
+    _refused("hatchet", F.DAG, *NO_WORKFLOWS),
     _native("hatchet", F.DURABLE, "durable_task"),
     _emulated("hatchet", F.PROGRESS, "log or metadata"),
     _native("hatchet", F.STREAMING, "put_stream"),
@@ -203,7 +204,9 @@ HATCHET: Final = (
 CAPABILITIES: Final = CELERY + TEMPORAL + HATCHET
 
 
-def capability(backend: str, feature: Feature, facts: Facts) -> Capability | None:
-    """The record that applies: the first of its (backend, feature) whose condition holds; None for other backends."""
-    records = (record for record in CAPABILITIES if record.backend == backend and record.feature == feature)
+def capability(
+    backend: str, feature: Feature, facts: Facts, table: Sequence[Capability] = CAPABILITIES
+) -> Capability | None:
+    """The record that applies: the first of its (backend, feature) whose condition holds; None: the table has none."""
+    records = (record for record in table if record.backend == backend and record.feature == feature)
     return next((record for record in records if record.holds(facts)), None)

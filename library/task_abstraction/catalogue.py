@@ -2,11 +2,11 @@
 
 import logging
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar, overload
 
-from task_abstraction.capabilities import capability
+from task_abstraction.capabilities import CAPABILITIES, Capability, capability
 from task_abstraction.config import BackendConfig, WorkerPlan, load_plan, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
 from task_abstraction.discovery import import_tasks
@@ -23,6 +23,8 @@ class Catalogue(ABC):
     """The half of a backend that needs no connection."""
 
     backend_type: ClassVar[str]
+    capabilities: ClassVar[Sequence[Capability]] = CAPABILITIES
+    """What the backend can do: the shipped table, or the own records of a backend from elsewhere."""
 
     def __init__(self, config: BackendConfig, *, plan: WorkerPlan | None = None) -> None:
         self.config = config
@@ -111,9 +113,13 @@ class Catalogue(ABC):
             log.warning("names of TASK_MODULES are not known here: %s", error)
         return True
 
+    def capability_of(self, feature: Feature) -> Capability | None:
+        """The record that says how this backend, with this broker and pool, gives a feature; None: nobody said."""
+        return capability(self.backend_type, feature, self.facts(), self.capabilities)
+
     def supports(self, feature: Feature) -> Support:
         """How this backend, with this broker and pool, gives a feature."""
-        record = capability(self.backend_type, feature, self.facts())
+        record = self.capability_of(feature)
         return Support.REFUSED if record is None else record.support
 
     def require(self, feature: Feature, task_name: str) -> None:
@@ -122,7 +128,7 @@ class Catalogue(ABC):
         Raises:
             UnsupportedFeature: the capability table says refused.
         """
-        record = capability(self.backend_type, feature, self.facts())
+        record = self.capability_of(feature)
         if record is not None and record.support is not Support.REFUSED:
             return
         reason = record.mechanism if record else "the backend does not declare it"

@@ -149,7 +149,8 @@ class TaskFailed(TaskBackendError):
 
     def __init__(self, result: "TaskResult[Any]") -> None:
         self.result = result
-        super().__init__(f"Task {result.task_name} failed: {result.error or result.status}")
+        kind = "Workflow" if hasattr(result, "workflow_id") else "Task"
+        super().__init__(f"{kind} {result.task_name} failed: {result.error or result.status}")
 
 
 class BackendUnavailable(TaskBackendError, ConnectionError):

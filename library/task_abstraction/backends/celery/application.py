@@ -1,11 +1,14 @@
 """The Celery application: settings from the rendered module or from the environment alone."""
 
+import contextlib
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from celery import Celery, signals
 from celery.app.defaults import NAMESPACES, flatten
+from celery.result import AsyncResult
 
 from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deliverable, has_quorum_queues
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
@@ -42,6 +45,14 @@ REQUIRED: Mapping[str, Any] = {
 }
 
 
+class QuietResult(AsyncResult[Any]):
+    """A result whose finaliser says nothing of a store that is away: it runs at any time, and nobody listens."""
+
+    def __del__(self) -> None:
+        with contextlib.suppress(RuntimeError, OSError):
+            super().__del__()
+
+
 class LibraryCelery(Celery):
     """A Celery application: stored results also say task, attempts and start, and delayed tasks keep their queue."""
 
@@ -50,6 +61,11 @@ class LibraryCelery(Celery):
         if has_quorum_queues(self.conf):
             options = deliverable(options, lambda queue: queue in self.amqp.queues)
         return super().send_task(name, args, kwargs, **options)
+
+    @cached_property
+    def AsyncResult(self) -> Any:  # noqa: ANN401, N802 - Celery's name for the class of results
+        """The class of results; canvas makes one for each step, also where nobody asks for it."""
+        return self.subclass_with_self(QuietResult, name="AsyncResult")
 
     def _get_backend(self) -> Any:  # noqa: ANN401 - a class chosen by URL
         backend = super()._get_backend()  # type: ignore[misc]  # private, and absent from celery-types

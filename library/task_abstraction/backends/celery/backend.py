@@ -17,19 +17,20 @@ from celery.backends.redis import RedisBackend
 from celery.exceptions import BackendError
 from celery.exceptions import TimeoutError as WaitTimeout
 
-from task_abstraction.backends.celery import probe, worker
+from task_abstraction.backends.celery import probe, worker, workflows
 from task_abstraction.backends.celery.application import NO_RESULTS, SUBMITTED, LibraryCelery, make_app
 from task_abstraction.backends.celery.letter_store import CeleryLetterStore
 from task_abstraction.backends.celery.letters import LetterWriter
-from task_abstraction.backends.celery.results import to_result
+from task_abstraction.backends.celery.results import close_store, to_result
 from task_abstraction.backends.celery.schedules import last_sends
 from task_abstraction.base import Submission, TaskBackend
-from task_abstraction.codec import decode_result
+from task_abstraction.codec import decode_result, encode
 from task_abstraction.config import BackendConfig, WorkerPlan, redact
 from task_abstraction.config.redaction import remember_secrets_of
 from task_abstraction.errors import BackendUnavailable, ResultTimeout, UnsupportedFeature
-from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult
+from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult, WorkflowResult
 from task_abstraction.worker_job import WorkerJob
+from task_abstraction.workflows import WorkflowSubmission
 
 OUTAGES = (
     kombu.exceptions.OperationalError,
@@ -131,7 +132,7 @@ class CeleryBackend(TaskBackend):
         asked = self.app.conf.task_ignore_result if policy.ignore_result is None else policy.ignore_result
         ignore = bool(asked) or not self._keeps_results
         if not ignore:
-            self._mark(submission)
+            self._mark(submission.name, submission.task_id, SUBMITTED)
         try:
             with self._reaching():
                 self.app.send_task(
@@ -152,20 +153,19 @@ class CeleryBackend(TaskBackend):
             raise
         return submission.task_id
 
-    def _mark(self, submission: Submission) -> None:
-        request = Context(task=submission.name, id=submission.task_id)
+    def _mark(self, name: str, task_id: str, state: str, value: object = None) -> None:
+        request = Context(task=name, id=task_id)
         backend: Any = self.app.backend
         is_redis: bool = isinstance(backend, RedisBackend)  # not narrowed: celery-types knows little of that class
         with self._reaching(self._result_address()):
             if not is_redis:
-                backend.store_result(submission.task_id, None, SUBMITTED, request=request)
+                backend.store_result(task_id, value, state, request=request)
                 return
             # What store_result does, in one command instead of four: the id is new, so there is no success to
             # protect, and nobody waits for this state.
-            meta = backend._get_result_meta(None, SUBMITTED, None, request)  # noqa: SLF001
-            key = backend.get_key_for_task(submission.task_id)
-            record = backend.encode({**meta, "task_id": submission.task_id})
-            backend.client.set(key, record, ex=backend.expires or None)
+            meta = backend._get_result_meta(value, state, None, request)  # noqa: SLF001
+            record = backend.encode({**meta, "task_id": task_id})
+            backend.client.set(backend.get_key_for_task(task_id), record, ex=backend.expires or None)
 
     def _unmark(self, task_id: str) -> None:
         try:
@@ -185,12 +185,28 @@ class CeleryBackend(TaskBackend):
             self.require(Feature.RESULTS, "*")
         with self._reaching(self._result_address()):
             meta = self.app.backend.get_task_meta(task_id, cache=False)
+        if meta.get("status") == workflows.WORKFLOW:
+            return workflows.state_of(task_id, meta["result"], self._look)
         return to_result(task_id, meta, self._decode)
+
+    def _send_workflow(self, submission: WorkflowSubmission) -> None:
+        self.require(Feature.RESULTS, submission.definition.name)
+        canvas = workflows.build(self.app, submission, self.queue_for, encode)
+        name = submission.definition.name
+        self._mark(name, submission.workflow_id, workflows.WORKFLOW, workflows.record_of(submission.definition, canvas))
+        try:
+            with self._reaching():
+                canvas.signature.apply_async()
+        except BackendUnavailable:
+            self._unmark(submission.workflow_id)
+            raise
 
     def _wait(self, task_id: str, timeout: float) -> TaskResult[Any]:
         known = self._look(task_id)
         if known.is_finished:
             return known
+        if isinstance(known, WorkflowResult):
+            return super()._wait(task_id, timeout)
         seconds = None if timeout == float("inf") else timeout
         waiting: Any = self.app.AsyncResult(task_id)
         try:
@@ -211,10 +227,14 @@ class CeleryBackend(TaskBackend):
         waiting.backend = None
 
     def _cancel(self, task_id: str) -> None:
-        if self._look(task_id).is_finished:
+        known = self._look(task_id)
+        if known.is_finished:
             return
         with self._reaching():
-            self.app.control.revoke(task_id, terminate=True)
+            ids: Any = task_id
+            if isinstance(known, WorkflowResult):
+                ids = workflows.task_ids(self.app.backend.get_task_meta(task_id, cache=False)["result"])
+            self.app.control.revoke(ids, terminate=True)
 
     def _ping(self, timeout_s: float) -> None:
         probe.ping(self.app, timeout_s=timeout_s, reaching=self._reaching, result_address=self._result_address())
@@ -257,4 +277,6 @@ class CeleryBackend(TaskBackend):
     def _close(self) -> None:
         app, self._app = self._app, None
         if app is not None and self._pid == os.getpid():
+            with contextlib.suppress(*OUTAGES):
+                close_store(getattr(app, "_backend_cache", None))  # `app.backend` would make one
             app.close()

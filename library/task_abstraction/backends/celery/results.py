@@ -57,6 +57,15 @@ def to_result(task_id: str, meta: Mapping[str, Any], decode: Callable[[str, Any]
     )
 
 
+def close_store(store: Any) -> None:  # noqa: ANN401 - the result backend that a URL chose
+    """Close the connections of a Redis result store: left to the collector, their sockets go unclosed."""
+    consumer, client = getattr(store, "result_consumer", None), getattr(store, "client", None)
+    if consumer is not None and getattr(consumer, "_pubsub", None) is not None:
+        consumer.stop()
+    if client is not None and hasattr(client, "connection_pool"):
+        client.connection_pool.disconnect()
+
+
 def _error_text(value: object) -> str | None:
     if isinstance(value, BaseException):
         return describe_error(value)
