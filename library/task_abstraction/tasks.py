@@ -230,6 +230,9 @@ class _Registry(Sequence[Task[..., Any]]):
         found = self._tasks.get(name)
         return None if found is None else found.definition
 
+    def discard(self, name: str) -> None:
+        self._tasks.pop(name, None)
+
     def __iter__(self) -> Iterator[Task[..., Any]]:
         return iter(list(self._tasks.values()))
 
