@@ -42,8 +42,10 @@ def celery_fleet(request, out) -> Fleet:
 
 def temporal_fleet(request, out) -> Fleet:
     """`prod-temporal` on a real development server."""
+    address = request.getfixturevalue("temporal").address
     overrides = [
-        f"backends.temporal.address={request.getfixturevalue('temporal').address}",
+        f"backends.temporal.address={address}",
+        f"backends.temporal.endpoint.ports=[{address.rpartition(':')[2]}]",
         "backends.temporal.namespace=default",
         "backends.temporal.tls=null",
         "waivers.S07=a development server on this machine",
@@ -56,9 +58,12 @@ def hatchet_fleet(request, out) -> Fleet:
     del request
     need("hatchet", "hatchet-sdk")
     given = hatchet_environment()
+    addresses = (given["HATCHET_CLIENT_HOST_PORT"], given["HATCHET_CLIENT_SERVER_URL"])
+    ports = [address.rstrip("/").rpartition(":")[2] for address in addresses]
     overrides = [
         f"backends.hatchet.host_port={given['HATCHET_CLIENT_HOST_PORT']}",
         f"backends.hatchet.server_url={given['HATCHET_CLIENT_SERVER_URL']}",
+        f"backends.hatchet.endpoint.ports=[{', '.join(ports)}]",
     ]
     strategy = given.get("HATCHET_CLIENT_TLS_STRATEGY", "none")
     secrets = {"TASK_HATCHET_TOKEN": given["HATCHET_CLIENT_TOKEN"], "TASK_HATCHET_TLS_STRATEGY": strategy}
