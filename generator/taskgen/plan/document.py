@@ -45,7 +45,7 @@ def _default_backend(plan: Plan) -> str:
 
 
 def _queue(queue: QueuePlan) -> dict[str, Any]:
-    return {"backend": queue.backend, "tiers": list(queue.tiers)}
+    return {"backend": queue.backend, "tiers": list(queue.tiers), "dead_letter": queue.dead_letter}
 
 
 def _tier(tier: TierPlan) -> dict[str, Any]:
