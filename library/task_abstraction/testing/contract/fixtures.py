@@ -56,7 +56,7 @@ ASKS: Mapping[Feature, Ask] = {
         lambda backend: backend.register_workflow(WorkflowDefinition.sequential(["contract_add"], "contract_asked"))
     ),
     Feature.GROUP: Ask(_flow(PAIR)),
-    Feature.CHORD: Ask(_flow(PAIR, Parallel([("contract_sum")])), before=(Feature.GROUP,)),
+    Feature.CHORD: Ask(_flow(PAIR, Parallel([("contract_sum")])), before=(Feature.CHAIN, Feature.GROUP)),
 }
 """Features that a call asks for: the backend either accepts it, or refuses with the words of its capability record."""
 ALWAYS = frozenset({Feature.RESULTS, Feature.NOT_FOUND, Feature.ASYNC_TASKS, Feature.BATCH})
