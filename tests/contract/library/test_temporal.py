@@ -7,7 +7,6 @@ from task_abstraction.config import BackendConfig, WorkerPlan
 from task_abstraction.testing import contract
 from tests.acceptance.temporal_support import new_namespace
 from tests.contract.library.suites import add_suites
-from tests.support.servers import free_port
 from tests.support.workers import worker
 
 pytestmark = pytest.mark.server
