@@ -184,3 +184,10 @@ def test_error_of_a_trace_names_file_and_line(tmp_path):
 
     assert done.returncode == 2
     assert f"{trace}:3: count 'many' is not a whole number from 0 on" in done.stderr
+
+
+def test_help_has_an_example():
+    """The command explains itself with an example."""
+    done = taskgen("simulate", "--help", check=True)
+
+    assert "taskgen simulate --profile prod-celery --tier file --trace monday.csv" in done.stdout
