@@ -13,12 +13,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from task_abstraction.backends.hatchet.backend import HatchetBackend
+from task_abstraction.backends.hatchet.connection import connection_of
 from task_abstraction.config import BackendConfig, load_plan
 from taskgen import pipeline
 from taskgen.profile.loading import Project
 from tests.support.command import ROOT
-from tests.support.need import need
+from tests.support.need import NOT_RUN, need
 from tests.support.servers import free_port, hatchet_environment
 from tests.support.workers import Running, exporter, worker
 
@@ -35,6 +38,8 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from task_abstraction import RetryPolicy, current_task, task
 
@@ -102,9 +107,18 @@ OVERRIDES = ("collapse_tiers=false", "targets.prometheus=null", "targets.compose
 
 
 def given() -> Mapping[str, str]:
-    """Token and addresses of the engine that the run was given."""
+    """Token and addresses of the engine that the run was given; the token alone is enough."""
     need("hatchet", "hatchet-sdk")
-    return hatchet_environment()
+    variables = hatchet_environment()
+    if "HATCHET_CLIENT_TOKEN" not in variables:
+        # The programs are here, but nothing starts them for the tests.
+        pytest.skip(
+            f"{NOT_RUN}hatchet: HATCHET_CLIENT_TOKEN is not set. To get it: start the engine and export its token"
+        )
+    params = {"token": variables["HATCHET_CLIENT_TOKEN"]}
+    claimed = connection_of(BackendConfig("hatchet", params), {})
+    addresses = {"HATCHET_CLIENT_HOST_PORT": claimed.host_port, "HATCHET_CLIENT_SERVER_URL": claimed.server_url}
+    return {**addresses, **variables}
 
 
 @dataclass(frozen=True)
