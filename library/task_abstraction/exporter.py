@@ -76,6 +76,9 @@ class Exporter:
         self.tiers = {name: tier for name, tier in plan.tiers.items() if tier.backend in ("", backend.backend_type)}
         self._moved = time.monotonic()
         self._stop = threading.Event()
+        self.ended = threading.Event()
+        """set when the exporter cannot go on: `failure` says why"""
+        self.failure: ConfigurationError | None = None
         self._thread = threading.Thread(target=self._loop, name="task-exporter", daemon=True)
         self.gauges.up.set((backend.backend_type,), 0)
         self.gauges.errors.inc((backend.backend_type, "poll"), 0)
@@ -93,6 +96,10 @@ class Exporter:
         while not self._stop.is_set():
             try:
                 self.look()
+            except ConfigurationError as error:  # waiting mends no setting: the platform is to see it
+                self.failure = error
+                self.ended.set()
+                return
             except Exception as error:
                 log.exception("blind")
                 self._blind(f"unexpected {type(error).__name__}: {error}")
@@ -244,7 +251,7 @@ def run(flags: argparse.Namespace) -> int:
         "/readyz": exporter.readyz,
         "/scaling/": exporter.scaling,
     }
-    done = threading.Event()
+    done = exporter.ended
 
     def stop(_: int, __: FrameType | None) -> None:
         done.set()
@@ -260,6 +267,8 @@ def run(flags: argparse.Namespace) -> int:
     exporter.stop()
     server.close()
     exporter.backend.close()
+    if exporter.failure is not None:
+        raise exporter.failure
     return 0
 
 
