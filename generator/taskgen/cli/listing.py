@@ -58,12 +58,16 @@ def rules(
 ) -> None:
     """List the rules, or explain one: what it asks, what it prevents, and what to do.
 
+    What always holds, and what comes with another target, is explained by its id as well.
+
     Examples:
       taskgen rules
 
       taskgen rules C04
     """
     from taskgen.rules.catalogue import RULES
+    from taskgen.rules.guaranteed import GUARANTEED
+    from taskgen.rules.pending import PENDING
 
     form = as_format(output)
     brief = id is None and form == "text"
@@ -77,6 +81,11 @@ def rules(
         for entry in RULES
         if id in (None, entry.id)
     ]
+    if id is not None and id in GUARANTEED:
+        holds = GUARANTEED[id]
+        rows = [{"id": id, "statement": holds.statement, "always holds": holds.how, "test": f"tests/{holds.proof}"}]
+    if id is not None and id in PENDING:
+        rows = [{"id": id, "statement": PENDING[id].statement, "comes with": PENDING[id].comes_with}]
     if not rows:
         raise UsageError(f"{id}: no such rule; `taskgen rules` lists them")
     if id is not None and form == "text":

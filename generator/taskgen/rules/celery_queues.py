@@ -49,6 +49,10 @@ def every_queue_is_served(plan: Plan) -> Iterator[Breach]:
                 f"schedules.{schedule.name}",
                 f"its task {schedule.task} goes to queue {schedule.queue}, which no tier serves",
             )
+    default = plan.profile.default_queue
+    if default not in {*served, *plan.profile.queues} and not any(glob == "*" for glob, _ in plan.routes):
+        what = f"tasks that no route names go to queue {default}, which no tier serves"
+        yield Breach("default_queue", what, f"add {default} to the queues of a tier, or name another default_queue")
     known = {*plan.profile.queues, plan.profile.default_queue, *(schedule.queue for schedule in plan.schedules)}
     for queue in plan.queues:
         if queue.tiers and queue.name not in known:

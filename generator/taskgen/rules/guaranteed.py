@@ -71,6 +71,11 @@ GUARANTEED: Final[Mapping[str, Guarantee]] = {
         "library: a beat in the consumer's loop",
         "unit/library/test_runtime.py::test_a_loop_that_stands_still_is_not_live",
     ),
+    "R14": Guarantee(
+        "A task that failed for good is kept, not routed",
+        "library: the last failure writes the dead letter (U07: routes are no place for it)",
+        "unit/library/celery/test_dead_letters.py::test_a_queue_keeps_letters_unless_the_plan_says_otherwise",
+    ),
     "Q03": Guarantee(
         "Delayed tasks on quorum queues",
         "celery >= 5.7, topic exchanges",

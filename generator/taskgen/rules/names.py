@@ -3,6 +3,10 @@
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from typing import Final
+
+CLOSE: Final = 0.75
+"""Likeness from which a name is a slip of the other; below it the hint would mislead (difflib's ratio)."""
 
 
 @cache
@@ -18,4 +22,4 @@ def close_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that looks most like one, or None."""
     from difflib import get_close_matches  # only when something is wrong
 
-    return next(iter(get_close_matches(name, sorted(known), n=1)), None)
+    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=CLOSE)), None)

@@ -15,7 +15,7 @@ class Pending:
 
 _ECS, _CLOUD_RUN, _RENDER = "target ecs", "target cloudrun", "target render"
 _VERSIONS, _CONTROLLER = "worker versioning of Temporal", "the Temporal worker controller"
-_DEAD, _EXPIRY = "dead letters in the library", "an alert on the expiry of tokens"
+_EXPIRY = "an alert on the expiry of tokens"
 
 PENDING: Final[Mapping[str, Pending]] = {
     "C29": Pending("Workers of a release roll out before its producers", "target gitops (waves)"),
@@ -44,8 +44,6 @@ PENDING: Final[Mapping[str, Pending]] = {
     "P20": Pending("The key-value store evicts nothing and is reachable", _RENDER),
     "P21": Pending("Plans are those of services", _RENDER),
     "P22": Pending("Environment groups hold values, and references resolve", _RENDER),
-    "Q05": Pending("A message that was delivered too often becomes a dead letter, and its result failed", _DEAD),
-    "R14": Pending("A task that failed for good is kept by the library, not by a route", _DEAD),
     "S08": Pending("The payload codec is on every worker, producer and reader of results", "payload encryption"),
     "S15": Pending("Exporter and scaler have credentials of their own, which only read", "a field for them"),
     "S17": Pending("Tokens and certificates with an end date have an expiry alert", _EXPIRY),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from taskgen.plan.model import Plan
+from taskgen.profile.paths import join
 from taskgen.profile.scalars import format_duration as text
 from taskgen.rules.engine import Breach, rule
 from taskgen.rules.reading import broker, setting
@@ -62,6 +63,24 @@ def quorum_queues_are_used_as_they_can(plan: Plan) -> Iterator[Breach]:
     if exchange and exchange[1] != "topic":
         what = f"delayed tasks need a topic exchange, not {exchange[1]}"
         yield Breach(exchange[0], what, "remove it: topic is rendered")
+
+
+@rule(
+    "Q05",
+    "W/E/E",
+    why="a task that kills its worker is delivered without end, or dropped while its result stays pending for ever",
+    reference="celery.md 16: with a limit of 3 four starts, then dropped, measured on RabbitMQ 3.10.8",
+    remedy="leave dead_letter on: the limit of deliveries and the place for the rest come with it",
+)
+def poison_has_a_place(plan: Plan) -> Iterator[Breach]:
+    """Quorum queues keep what was delivered too often as dead letters."""
+    found = broker(plan, "rabbitmq")
+    for queue in plan.queues:
+        if found and found.queue_type == "quorum" and queue.backend == "celery" and not queue.dead_letter:
+            stated = plan.profile.queues.get(queue.name)
+            single = stated is not None and stated.dead_letter is False
+            path = join(("queues", queue.name, "dead_letter")) if single else "dead_letter.enabled"
+            yield Breach(path, f"queue {queue.name} has no dead letters")
 
 
 @rule(

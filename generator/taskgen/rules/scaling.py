@@ -91,7 +91,7 @@ def peak_can_be_served(plan: Plan) -> Iterator[Breach]:
         need = tier.peak * tier.mean_duration.total_seconds()
         if plan.profile.environment != "dev" and capacity < need:
             served = capacity / tier.mean_duration.total_seconds()
-            what = f"{capacity} slots serve at most {served:.1f}/s of {tier.peak:g}/s"
+            what = f"{capacity} slots serve at most {served:.3g}/s of {tier.peak:.3g}/s"
             yield Breach(f"tiers.{tier.name}.scale.{bound}", what)
 
 

@@ -67,13 +67,6 @@ def _not_done_yet(plan: Plan) -> Iterator[Breach]:
     for schedule in plan.schedules:
         if schedule.backend == "hatchet" and schedule.enabled:
             yield Breach(f"schedules.{schedule.name}", "nothing sends schedules on Hatchet yet: send it yourself")
-    what = "tasks that failed for good are not kept yet: watch task_failed_total"
-    whole = plan.profile.dead_letter
-    if whole.enabled and "enabled" in whole.model_fields_set:
-        yield Breach("dead_letter.enabled", what)
-    for name, queue in plan.profile.queues.items():
-        if queue and queue.dead_letter:
-            yield Breach(join(("queues", name, "dead_letter")), what)
 
 
 @rule(

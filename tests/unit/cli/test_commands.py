@@ -168,3 +168,9 @@ def test_explain_refuses_a_line_that_is_none(project, place):
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "--artifact" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "said"), [("K28", "always holds:"), ("P05", "comes with:  target ecs")])
+def test_what_is_no_rule_is_explained(name, said):
+    """An id of the specification that has no rule says why."""
+    assert said in taskgen("rules", name, check=True).stdout
