@@ -371,3 +371,34 @@ def test_fixed_size_never_changes():
     run = simulate(replace(fixed(), scaler=Scaler(kind="fixed", least=2, most=9)), constant(5.0, seconds=600), seed=1)
 
     assert run.counts.changes == 0
+
+
+def drained():
+    """A run in which the second of two workers is told to stop while it runs one task of 900 s."""
+    tier = scaled(least=1, most=2, signals=(Signal("waiting", 0.5),), ending=Ending(tasks_get_s=1000.0))
+    tier = replace(
+        tier,
+        table=durations.constant(900.0),
+        worker=Worker(slots=1),
+        metric=Metric(refresh_s=5.0, in_flight="unacknowledged"),
+    )
+    return simulate(tier, burst(2, seconds=1500), seed=1)
+
+
+def test_a_draining_worker_is_paid_until_its_last_task():
+    """Replica-hours end when the worker does, not when it is told to stop."""
+    run = drained()
+
+    created = next(look.at for look in run.looks if look.wanted == 2)
+    told = next(look.at for look in run.looks if look.at > created and look.wanted == 1)
+    ended = next(look.at for look in run.looks if look.at > told and look.running == 1)
+    assert told + 300 < ended
+    # Either worker may be the one that goes: what both cost together is the same within the start of the second.
+    assert run.pod_seconds == pytest.approx(1500 + ended - created, abs=45)
+
+
+def test_tasks_of_a_draining_worker_stay_in_flight():
+    """Their messages are unacknowledged until they end."""
+    run = drained()
+
+    assert {look.in_flight for look in run.looks if 100 < look.at < 900} == {2}

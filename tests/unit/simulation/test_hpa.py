@@ -99,6 +99,14 @@ def test_tolerance_of_each_direction(up, down, expected):
     assert hpa.average_value(replicas=10, total=105, target=10, up=up, down=down) == expected
 
 
+@pytest.mark.parametrize(("age", "expected"), [(29.9, 5), (30.0, 9)])
+def test_a_change_counts_for_less_than_its_period(age, expected):
+    """Pods that were added exactly one period ago no longer count."""
+    rules = hpa.Rules(window_s=0, policies=(hpa.Policy("Pods", 4, 30),))
+
+    assert hpa.up_limit(5, rules, added=[hpa.Change(100.0 - age, 4)], now=100.0) == expected
+
+
 def test_memory_is_bounded():
     """A week of syncs leaves only what a window reaches."""
     scaler = hpa.Autoscaler(least=1, most=100)
