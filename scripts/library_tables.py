@@ -14,13 +14,9 @@ from task_abstraction.runtime.worker_metrics import WorkerMetrics
 
 NO_CALL_YET: Final = frozenset(
     {
-        Feature.CHAIN,
-        Feature.GROUP,
-        Feature.CHORD,
         Feature.DAG,
         Feature.DURABLE,
         Feature.STREAMING,
-        Feature.DEAD_LETTER,
         Feature.ENCRYPTION,
         Feature.CONCURRENCY_KEY,
     }

@@ -13,7 +13,13 @@ class Position:
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        # A value of the command line has a flag instead of a line.
+        return self.file if self.file.startswith("--") else f"{self.file}:{self.line}:{self.column}"
+
+
+def place(position: Position, path: str) -> str:
+    """Return place and path of a value; a flag such as `--set tiers.high.scale.max` names the path itself."""
+    return str(position) if str(position) == f"--set {path}" else f"{position} {path}"
 
 
 class TaskgenError(Exception):
@@ -38,7 +44,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.position} {self.path}: {self.message}" if self.path else f"{self.position} {self.message}"
+        return f"{place(self.position, self.path)}: {self.message}" if self.path else f"{self.position} {self.message}"
 
 
 class ProfileError(TaskgenError):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import ModuleType
 
-from taskgen.errors import Position
+from taskgen.errors import Position, place
 from taskgen.plan.model import Plan
 
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -64,7 +64,7 @@ class Finding:
 
     def __str__(self) -> str:
         waived = f" (waived: {self.waived})" if self.waived else ""
-        return f"{self.position} {self.path}: {self.severity} {self.rule} {self.what}; {self.remedy}{waived}"
+        return f"{place(self.position, self.path)}: {self.severity} {self.rule} {self.what}; {self.remedy}{waived}"
 
 
 def rule(id: str, severity: str, *, why: str, reference: str, remedy: str) -> Callable[[Check], Rule]:  # noqa: A002  # its name everywhere

@@ -179,7 +179,7 @@ CASES = (
     BadProfile(
         id="a password in an override",
         expected=(
-            "--set app.env.DB_PASSWORD:1:1 app.env.DB_PASSWORD: a literal secret (its name says "
+            "--set app.env.DB_PASSWORD: a literal secret (its name says "
             "password): put it into a secret and move the name to secret_env as {secret: name, key: k}"
         ),
         overrides=(f"app.env.DB_PASSWORD={SECRET}",),
@@ -187,7 +187,7 @@ CASES = (
     BadProfile(
         id="a URL with a password in an override",
         expected=(
-            "--set backends.celery.broker.url:1:1 backends.celery.broker.url: a URL with credentials "
+            "--set backends.celery.broker.url: a URL with credentials "
             "stands here in clear: put it into a secret and refer to it by {secret: name, key: k}"
         ),
         overrides=(f"backends.celery.broker.url=redis://:{SECRET}@broker",),
