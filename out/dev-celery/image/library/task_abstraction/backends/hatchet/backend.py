@@ -1,0 +1,326 @@
+"""Submit, results, cancel, statistics and workers over Hatchet."""
+
+import asyncio
+import inspect
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from task_abstraction.backends.hatchet import ids
+from task_abstraction.backends.hatchet.clients import Clients
+from task_abstraction.backends.hatchet.connection import connection_of
+from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY, action, variant
+from task_abstraction.backends.hatchet.lookup import Lookup
+from task_abstraction.backends.hatchet.options import priority_of, task_options
+from task_abstraction.backends.hatchet.place import check_place
+from task_abstraction.backends.hatchet.registered import not_registered
+from task_abstraction.backends.hatchet.waiting import Waiting
+from task_abstraction.base import Submission, TaskBackend
+from task_abstraction.codec import decode_result
+from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting, redact
+from task_abstraction.errors import ConfigurationError, UnsupportedFeature
+from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult
+from task_abstraction.policy import TaskPolicy
+from task_abstraction.runtime.loop import PROCESS_LOOP
+from task_abstraction.tasks import TaskDefinition
+from task_abstraction.worker_job import WorkerJob
+
+if TYPE_CHECKING:
+    from hatchet_sdk import Hatchet
+    from hatchet_sdk.runnables.workflow import Standalone
+
+    from task_abstraction.backends.hatchet.engine import Run
+    from task_abstraction.backends.hatchet.worker import LibraryWorker, Tasks
+
+# ruff: noqa: ANN401 - arguments and results of tasks are anything that JSON can say
+
+if find_spec("hatchet_sdk") is None:  # it is imported at the first submit only, because that takes 2 s
+    raise ImportError("No module named 'hatchet_sdk'")
+
+
+class HatchetBackend(TaskBackend):
+    """Tasks on a Hatchet engine."""
+
+    backend_type: ClassVar[str] = "hatchet"
+
+    def __init__(self, config: BackendConfig, *, plan: WorkerPlan | None = None) -> None:
+        super().__init__(config, plan=plan)
+        self._lock = threading.Lock()
+        self._made: tuple[Clients, Lookup] | None = None
+        self._worker: LibraryWorker | None = None
+
+    # Clients.
+
+    def _built(self) -> tuple[Clients, Lookup]:
+        if self._made is None or self._made[0].pid != os.getpid():
+            if self._made is not None:
+                self._lock = threading.Lock()  # another thread of the parent may have held it
+            with self._lock:
+                if self._made is None or self._made[0].pid != os.getpid():
+                    clients = Clients(connection_of(self.config), self._queue_of_route)
+                    self._made = clients, Lookup(clients, self._decode, limit_s=self._limit_s)
+        return self._made
+
+    @property
+    def clients(self) -> Clients:
+        """What talks to the engine."""
+        return self._built()[0]
+
+    @property
+    def lookup(self) -> Lookup:
+        """What finds and awaits runs."""
+        return self._built()[1]
+
+    @property
+    def _limit_s(self) -> float:
+        """Longest time that one question to the engine may take."""
+        seconds: float = read_setting("health_timeout_s")
+        return seconds
+
+    def address(self) -> str:
+        """The engine's gRPC address."""
+        try:
+            return redact(connection_of(self.config).host_port)
+        except ConfigurationError:
+            return super().address()
+
+    def credentials_expire_at(self) -> float | None:
+        """End of the token."""
+        return connection_of(self.config).expires_at
+
+    def _queue_of_route(self, name: str) -> str | None:
+        """Queue of a task that no worker of ours has described: only if this process or its plan knows the name."""
+        return self.queue_for(name) if self.is_known(name) else None
+
+    def _decode(self, name: str, value: Any) -> Any:
+        definition = self.definition(name)
+        return decode_result(None if definition is None else definition.fn, value)
+
+    # Registration and options.
+
+    def check_definition(self, definition: TaskDefinition) -> None:
+        """Refuse, besides the table's refusals, a name with a dot: statistics and scalers read it as a path."""
+        if "." in definition.name:
+            raise ConfigurationError(
+                f"task name '{definition.name}': Hatchet takes no dots. Give it another name=", source="name"
+            )
+        super().check_definition(definition)
+
+    def check_options(self, name: str, options: SubmitOptions) -> None:
+        """Refuse, besides the table's refusals, a priority that is none, and a key on a delayed task."""
+        super().check_options(name, options)
+        priority_of(options.priority, TaskPolicy())
+        delayed = options.delay is not None or options.eta is not None
+        if delayed and options.idempotency_key is not None:
+            raise UnsupportedFeature(
+                "hatchet",
+                Feature.IDEMPOTENCY,
+                name,
+                reason="a delayed run is dropped when its key was used before",
+                hint="Submit without delay, or without the key",
+            )
+
+    # Submit.
+
+    def _chosen_queue(self, submission: Submission) -> str | None:
+        """The queue that a submit, a declaration or a route chose; None where only a default did.
+
+        A producer that knows nothing but the name must not send a task away from the queue that its worker gave it.
+        """
+        name, definition = submission.name, self.definition(submission.name)
+        declared = definition.queue if definition is not None else None
+        return submission.options.queue or declared or self._declared.get(name) or self.plan.route_of(name)
+
+    def _target(self, submission: Submission) -> tuple[str, dict[str, str]]:
+        """The workflow of a submit by its full name, and its metadata.
+
+        Raises:
+            TaskNotRegistered: no worker has registered the task.
+        """
+        key, clients = submission.options.idempotency_key, self.clients
+        workflow, queue = clients.variants.workflow(
+            submission.name, queue=self._chosen_queue(submission), once=key is not None, limit_s=self._limit_s
+        )
+        metadata = {**submission.headers, QUEUE_KEY: queue or submission.queue}
+        if key is not None:
+            metadata[ONCE_KEY] = f"{submission.name}:{key}"  # keys belong to the tenant, not to the task
+        return clients.connection.full_name(workflow), metadata
+
+    def _run_of(self, submission: Submission) -> "Run":
+        workflow, metadata = self._target(submission)
+        from task_abstraction.backends.hatchet.engine import Run
+
+        return Run(
+            workflow=workflow,
+            envelope=submission.envelope,
+            metadata=metadata,
+            priority=priority_of(submission.options.priority, submission.policy),
+        )
+
+    def _send(self, submission: Submission) -> str:
+        if submission.due_at is not None and submission.due_at > datetime.now(UTC):
+            return self._schedule(submission, submission.due_at)
+        task_id = self.clients.engine.submit(self._run_of(submission), limit_s=self._limit_s)
+        self.lookup.remember(task_id, submission.name)
+        return task_id
+
+    def _send_many(self, submissions: Sequence[Submission]) -> list[str]:
+        runs = [self._run_of(submission) for submission in submissions]
+        task_ids = self.clients.engine.submit_many(runs, limit_s=self._limit_s)
+        for task_id, submission in zip(task_ids, submissions, strict=True):
+            self.lookup.remember(task_id, submission.name)
+        return task_ids
+
+    def _schedule(self, submission: Submission, due_at: datetime) -> str:
+        rest = self.clients.rest
+        workflow, metadata = self._target(submission)
+        task_id = ids.delayed_id(due_at)
+        body: dict[str, Any] = {
+            "triggerAt": due_at.astimezone(UTC).isoformat(),
+            "input": dict(submission.envelope),
+            "additionalMetadata": {**metadata, ID_KEY: task_id},
+        }
+        priority = priority_of(submission.options.priority, submission.policy)
+        if priority is not None:
+            body["priority"] = priority
+        if rest.post(f"{rest.tenant}/workflows/{workflow}/scheduled", body, limit_s=self._limit_s) is None:
+            raise not_registered(submission.name)
+        return task_id
+
+    # Results.
+
+    def _look(self, task_id: str) -> TaskResult[Any]:
+        return self.lookup.look(task_id)
+
+    def _wait(self, task_id: str, timeout: float) -> TaskResult[Any]:
+        return PROCESS_LOOP.run(self._waiting(task_id, timeout).end())
+
+    def _waiting(self, task_id: str, timeout: float) -> Waiting:
+        clients, lookup = self._built()
+        return Waiting(clients, lookup, task_id, timeout)
+
+    async def aget_result(self, task_id: str, *, timeout: float | None = None) -> TaskResult[Any]:  # noqa: ASYNC109
+        """Do what `get_result` does, from a running loop; waiting holds no thread."""
+        if timeout is None:
+            return await self._alook(task_id)
+        waiting = asyncio.run_coroutine_threadsafe(self._waiting(task_id, timeout).end(), PROCESS_LOOP.loop())
+        return await asyncio.wrap_future(waiting)
+
+    def _cancel(self, task_id: str) -> None:
+        lookup, rest = self.lookup, self.clients.rest
+        run_id = lookup.run_id(task_id)
+        if run_id is None:
+            schedule = lookup.schedule(task_id)
+            if schedule is not None and rest.delete(
+                f"{rest.tenant}/workflows/scheduled/{schedule['metadata']['id']}", limit_s=self._limit_s
+            ):
+                return
+            run_id = lookup.run_id(task_id)
+        if run_id is None or lookup.look(task_id).is_finished:
+            return
+        rest.post(f"{rest.stable_tenant}/tasks/cancel", {"externalIds": [run_id]}, limit_s=self._limit_s)
+
+    # Health, statistics and life.
+
+    def _ping(self, timeout_s: float) -> None:
+        rest = self.clients.rest
+        rest.get(f"{rest.tenant}/workflows", {"limit": "1"}, limit_s=timeout_s)
+        self.clients.engine.ping(timeout_s)
+
+    def queue_stats(self, queues: Sequence[str]) -> Mapping[str, QueueStats]:
+        """Depth, in flight, age and consumers of each queue; at most 10 s old."""
+        return self.clients.statistics.of_queues(queues)
+
+    def _close(self) -> None:
+        made, self._made = self._made, None
+        if made is not None:
+            made[0].close()
+
+    # Worker.
+
+    def run_worker(
+        self, *, queues: Sequence[str] | None = None, concurrency: int | None = None, **options: Any
+    ) -> None:
+        """Run a worker in this process until it is told to stop; it needs the main thread, and no loop that runs."""
+        check_place()
+        super().run_worker(queues=queues, concurrency=concurrency, **options)
+
+    def _serve(self, job: WorkerJob) -> None:
+        from task_abstraction.backends.hatchet import listener, worker
+        from task_abstraction.backends.hatchet.sdk import client_config, new_client
+
+        refuse_cut(job)
+        self._ping(self._limit_s)
+        settings = load_settings_module("hatchet_settings")
+        rendered: Mapping[str, Any] = getattr(settings, "WORKER", {}).get(job.tier.name, {})
+        hatchet = new_client(client_config(self.clients.connection, healthcheck=listener.healthcheck_config()))
+        worker.run(
+            hatchet,
+            job,
+            self.tasks_of(hatchet, job),
+            labels=worker.labels_of(job, rendered.get("labels", {})),
+            address=self.address(),
+            started=self._keep_worker,
+            stop=self.stop,
+        )
+
+    def tasks_of(self, hatchet: "Hatchet", job: WorkerJob) -> "Tasks":
+        """What a worker runs: the tasks of its queues, and any other that is submitted to one of them."""
+        from task_abstraction.backends.hatchet.worker import Tasks
+
+        connection = self.clients.connection
+        made = {connection.short_name(task.name): task for task in self._standalones(hatchet, job)}
+        taken = {
+            action(connection.full_name(variant(name, queue=queue, once=False)), name): task.tasks[0]
+            for name, task in made.items()
+            for queue in job.queues
+        }
+        own = [task for name, task in made.items() if self.queue_for(name) in job.queues]
+        if not taken:
+            raise ConfigurationError("no task to run. Set TASK_MODULES or --app to modules with tasks", source="--app")
+        return Tasks(own=own, taken=taken)
+
+    def _standalones(self, hatchet: "Hatchet", job: WorkerJob) -> "Iterator[Standalone[Any, Any]]":
+        """Every task of this backend as one of the SDK, with the limits of its own tier."""
+        from task_abstraction.backends.hatchet.wrapper import Wrapped, register
+
+        settings = load_settings_module("hatchet_settings")
+        for name, definition in job.tasks.items():
+            queue = self.queue_for(name)
+            planned = self.plan.queues.get(queue)
+            if planned is not None and planned.backend not in ("", self.backend_type):
+                continue  # a task of another backend of a hybrid deployment
+            tiers = self.plan.tiers_of_queue(queue, self.backend_type)
+            policy = self.policy_for(name, queue)
+            options = task_options(definition, policy, tier=tiers[0].name if tiers else None, settings=settings)
+            yield register(
+                hatchet,
+                Wrapped(definition=definition, policy=policy, queue=queue, options=options, metrics=job.metrics),
+            )
+
+    def _keep_worker(self, worker: "LibraryWorker | None") -> None:
+        self._worker = worker
+
+    def _stop(self, job: WorkerJob, *, graceful: bool) -> None:
+        if self._worker is not None:
+            self._worker.ask_to_stop(graceful=graceful and job.tier.shutdown != "cut")
+
+
+def refuse_cut(job: WorkerJob) -> None:
+    """Refuse to cut synchronous tasks: they run to their end, their result is thrown away, and they run again.
+
+    Raises:
+        ConfigurationError: the tier says cut, and a task of its queues is synchronous.
+    """
+    if job.tier.shutdown != "cut":
+        return
+    sync = [name for name in job.queues_of_tasks if not inspect.iscoroutinefunction(job.tasks[name].fn)]
+    if sync:
+        raise ConfigurationError(
+            f"tier '{job.tier.name}': Hatchet cannot cut the synchronous task '{sync[0]}'. "
+            "Write shutdown.mode: drain, or make it a coroutine",
+            source="shutdown.mode",
+        )

@@ -1,0 +1,158 @@
+"""Our tasks as tasks of the SDK: envelope in, envelope out, counted, with the policy's word on every error."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from hatchet_sdk import Context, Hatchet, NonRetryableException
+from hatchet_sdk.runnables.workflow import Standalone
+from hatchet_sdk.types.priority import Priority
+
+from task_abstraction.backends.hatchet.labels import ID_KEY, QUEUE_KEY, describe
+from task_abstraction.backends.hatchet.options import priority_of
+from task_abstraction.context import TaskContext
+from task_abstraction.models import Reason
+from task_abstraction.policy import TaskPolicy
+from task_abstraction.runtime.execution import arun_task, describe_error, enqueued_at, run_task
+from task_abstraction.runtime.worker_metrics import WorkerMetrics
+from task_abstraction.tasks import TaskDefinition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrapped:
+    """One task of a worker."""
+
+    definition: TaskDefinition
+    policy: TaskPolicy
+    queue: str
+    """where it goes when a submit says nothing else"""
+    options: Mapping[str, Any]
+    """keyword arguments of `Hatchet.task`"""
+    metrics: WorkerMetrics
+
+    @property
+    def time_limit(self) -> timedelta:
+        """Limit of one attempt."""
+        limit: timedelta = self.options["execution_timeout"]
+        return limit
+
+    @property
+    def attempts(self) -> int:
+        """Attempts in total, as registered."""
+        return int(self.options["retries"]) + 1
+
+
+def context_of(task: Wrapped, ctx: Context) -> TaskContext:
+    """Context of the attempt that runs now."""
+    metadata = {key: str(value) for key, value in ctx.additional_metadata.items()}
+    return TaskContext(
+        id=metadata.get(ID_KEY) or ctx.workflow_run_id,
+        name=task.definition.name,
+        attempt=ctx.retry_count + 1,
+        queue=metadata.get(QUEUE_KEY) or task.queue,
+        headers=metadata,
+        cancelled=lambda: ctx.is_cancelled,
+    )
+
+
+class Attempt:
+    """One attempt and what it counts for."""
+
+    def __init__(self, task: Wrapped, context: TaskContext) -> None:
+        self._task, self._context = task, context
+        self._began = time.monotonic()
+        self.more = context.attempt < task.attempts
+        # Repeated although every attempt was used: its worker had died.
+        lost = context.attempt > task.attempts
+        task.metrics.started(
+            context.queue,
+            context.name,
+            enqueued_at=enqueued_at(context.headers),
+            attempt=context.attempt,
+            redelivered=lost,
+        )
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def succeeded(self) -> None:
+        """Count the task as done."""
+        self._task.metrics.succeeded(self._context.queue, self._context.name)
+
+    def failed(self, reason: Reason, *, again: bool) -> None:
+        """Count a failure: the task's, or one that another attempt follows."""
+        metrics = self._task.metrics
+        (metrics.retried if again else metrics.failed)(self._context.queue, self._context.name, reason)
+
+    def given_up(self) -> None:
+        """Count an attempt that the engine has given up: whatever it returns, nobody hears it."""
+        if self._seconds >= self._task.time_limit.total_seconds():
+            self.failed(Reason.TIME_LIMIT, again=self.more)
+        else:
+            self.failed(Reason.CANCELLED, again=False)
+
+    def ended(self) -> None:
+        """Count the duration."""
+        self._task.metrics.ended(self._context.queue, self._context.name, duration_s=self._seconds)
+
+
+@contextmanager
+def counted(task: Wrapped, context: TaskContext) -> Iterator[None]:
+    """Count one attempt, and turn a failure that must not be repeated into the SDK's own error."""
+    attempt = Attempt(task, context)
+    try:
+        yield
+    except asyncio.CancelledError:
+        attempt.given_up()
+        raise
+    except Exception as error:
+        if context.is_cancelled:
+            attempt.given_up()
+            raise
+        again = attempt.more and task.policy.is_retryable(error)
+        attempt.failed(Reason.ERROR, again=again)
+        if attempt.more and not again:
+            raise NonRetryableException(describe_error(error)) from error
+        raise
+    else:
+        if context.is_cancelled:
+            attempt.given_up()
+        else:
+            attempt.succeeded()
+    finally:
+        attempt.ended()
+
+
+def body_of(task: Wrapped) -> Callable[..., Any]:
+    """The function that the SDK runs; its annotations decide how the SDK reads the output."""
+    definition = task.definition
+
+    def run(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
+        context = context_of(task, ctx)
+        with counted(task, context):
+            return {"result": run_task(definition, envelope, context)}
+
+    async def arun(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
+        context = context_of(task, ctx)
+        with counted(task, context):
+            return {"result": await arun_task(definition, envelope, context)}
+
+    return arun if inspect.iscoroutinefunction(definition.fn) else run
+
+
+def register(hatchet: Hatchet, task: Wrapped) -> Standalone[Any, Any]:
+    """Make one task of the SDK."""
+    made: Standalone[Any, Any] = hatchet.task(
+        name=task.definition.name,
+        description=describe(inspect.getdoc(task.definition.fn), task.queue),
+        input_validator=dict,
+        default_priority=Priority(priority_of(None, task.policy) or Priority.LOW),
+        **task.options,
+    )(body_of(task))
+    return made

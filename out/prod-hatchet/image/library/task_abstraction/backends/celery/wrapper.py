@@ -1,0 +1,109 @@
+"""Our tasks as Celery tasks: retries by our policy, async bodies, the context, the policy's limits."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Ignore, Reject, Retry
+
+from task_abstraction.backends.celery.application import LibraryCelery
+from task_abstraction.backends.celery.queues import queue_of_routing_key
+from task_abstraction.backends.celery.request import MeteredRequest
+from task_abstraction.backends.celery.workflows import FIRST, is_step, register_collect
+from task_abstraction.context import TaskContext
+from task_abstraction.policy import TaskPolicy
+from task_abstraction.runtime.execution import run_task
+from task_abstraction.tasks import TaskDefinition
+from task_abstraction.workflows import STEP_HEADER, bind_step
+
+# Pools that can end a running task; elsewhere a limit would be ignored in silence (measured on threads).
+HARD_LIMIT_POOLS = frozenset({"prefork", "gevent"})
+SOFT_LIMIT_POOLS = frozenset({"prefork"})
+CELERY_CONTROL = (Retry, Ignore, Reject)
+# A lost child is no error of the task, so a task of one attempt gets these as well: without a cap a task that kills its
+# child would be delivered for ever (celery 5.7, measured), with 0 late acknowledgement would mean nothing.
+LOST_CHILD_RETRIES = 3
+LOST_CHILD_DELAY_S = 1.0
+
+
+class LibraryTask(Task[Any, Any]):
+    """Base of our Celery tasks."""
+
+    abstract = True
+    Request = f"{MeteredRequest.__module__}:{MeteredRequest.__name__}"
+
+
+def context_of(task: Any) -> TaskContext:  # noqa: ANN401 - a bound Celery task
+    """Context of the attempt that a bound Celery task runs now."""
+    request = task.request
+    info = request.delivery_info or {}
+    headers = {name: str(value) for name, value in vars(request).items() if name.startswith("x-")}
+
+    def progress(value: Any) -> None:  # noqa: ANN401 - any JSON value
+        task.update_state(state="PROGRESS", meta=value)
+
+    return TaskContext(
+        id=request.id,
+        name=task.name,
+        attempt=request.retries + 1,
+        queue=queue_of_routing_key(info.get("routing_key")),
+        headers=headers,
+        report=progress,
+    )
+
+
+def task_options(policy: TaskPolicy, pool: str) -> dict[str, Any]:
+    """Celery's task options for a policy; what the policy leaves open stays with the settings module."""
+    options: dict[str, Any] = {
+        "acks_late": policy.acks_late,
+        "priority": policy.priority,
+        "rate_limit": policy.rate_limit,
+        "expires": policy.expires_s,
+        "ignore_result": policy.ignore_result,
+        "time_limit": policy.time_limit_s if pool in HARD_LIMIT_POOLS else None,
+        "soft_time_limit": policy.soft_time_limit_s if pool in SOFT_LIMIT_POOLS else None,
+    }
+    if policy.acks_late is not None and pool in SOFT_LIMIT_POOLS:
+        # Celery would also repeat a task that was acknowledged early and must run once (celery 5.7, from source).
+        options["retry_on_worker_lost"] = policy.acks_late
+    if policy.acks_late and pool in SOFT_LIMIT_POOLS:
+        declared = policy.retry.max_attempts - 1
+        options["max_retries"] = declared or LOST_CHILD_RETRIES
+        options["default_retry_delay"] = max(policy.retry.initial_delay.total_seconds(), LOST_CHILD_DELAY_S)
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def register(app: LibraryCelery, definition: TaskDefinition, policy: TaskPolicy, *, pool: str) -> None:
+    """Make one definition a task of the application."""
+
+    @functools.wraps(definition.fn)
+    def body(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a bound Celery task
+        context = context_of(self)
+        try:
+            if is_step(context.headers):
+                first = context.headers[STEP_HEADER] == FIRST
+                args, kwargs = bind_step(definition.fn, args[0], kwargs, first=first)
+            return run_task(definition, {"args": args, "kwargs": kwargs}, context)
+        except CELERY_CONTROL:
+            raise
+        except Exception as error:
+            if not policy.wants_retry(error, context.attempt):
+                raise
+            delay = policy.retry.delay_after(context.attempt)
+            raise self.retry(exc=error, countdown=delay, max_retries=policy.retry.max_attempts) from error
+
+    # Celery reads the signature for typed calls; ours is checked at submit, and the wrapper takes anything.
+    del body.__wrapped__
+    declare: Any = app.task  # the overloads of celery-types know only the decorator forms
+    declare(body, bind=True, name=definition.name, base=LibraryTask, typing=False, **task_options(policy, pool))
+
+
+def register_all(
+    app: LibraryCelery, tasks: Mapping[str, TaskDefinition], policies: Mapping[str, TaskPolicy], *, pool: str
+) -> None:
+    """Register every task of a worker."""
+    for name, definition in tasks.items():
+        register(app, definition, policies[name], pool=pool)
+    register_collect(app)
+    app.finalize()

@@ -1,0 +1,127 @@
+"""From an execution of the server to a `TaskResult`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType, PendingActivityState
+from temporalio.client import (
+    ActivityExecutionStatus,
+    ActivityHandle,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
+from temporalio.client import PendingActivityState as ActivityRunState
+from temporalio.exceptions import ApplicationError, FailureError, TimeoutError, TimeoutType  # noqa: A004 - the SDK's
+
+from task_abstraction.backends.temporal.generic_task import TASK_MEMO
+from task_abstraction.models import TaskResult, TaskStatus
+
+_ACTIVITY_STATUS = {
+    ActivityExecutionStatus.COMPLETED: TaskStatus.COMPLETED,
+    ActivityExecutionStatus.FAILED: TaskStatus.FAILED,
+    ActivityExecutionStatus.TIMED_OUT: TaskStatus.FAILED,
+    ActivityExecutionStatus.CANCELED: TaskStatus.CANCELLED,
+    ActivityExecutionStatus.TERMINATED: TaskStatus.CANCELLED,
+    ActivityExecutionStatus.PAUSED: TaskStatus.PENDING,
+}
+_WORKFLOW_STATUS = {
+    WorkflowExecutionStatus.COMPLETED: TaskStatus.COMPLETED,
+    WorkflowExecutionStatus.FAILED: TaskStatus.FAILED,
+    WorkflowExecutionStatus.TIMED_OUT: TaskStatus.FAILED,
+    WorkflowExecutionStatus.CANCELED: TaskStatus.CANCELLED,
+    WorkflowExecutionStatus.TERMINATED: TaskStatus.CANCELLED,
+}
+# States of an activity that some worker has in its hands.
+_TAKEN = {ActivityRunState.STARTED, ActivityRunState.CANCEL_REQUESTED, ActivityRunState.PAUSE_REQUESTED}
+_TAKEN_IN_WORKFLOW = {
+    PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+    PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED,
+    PendingActivityState.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED,
+}
+_TIMEOUTS = {
+    TimeoutType.START_TO_CLOSE: "TimeLimitExceeded: an attempt ran longer than its time limit",
+    TimeoutType.HEARTBEAT: "WorkerLost: the worker stopped beating while it ran the task",
+    TimeoutType.SCHEDULE_TO_START: "Expired: no worker took the task before its deadline",
+    TimeoutType.SCHEDULE_TO_CLOSE: "TimeLimitExceeded: all attempts together ran out of time",
+}
+
+
+def root_error(error: BaseException | None) -> str | None:
+    """Class and message of what went wrong in the task, below the SDK's own wrappers."""
+    while error is not None:
+        if isinstance(error, ApplicationError):
+            return f"{error.type or 'Error'}: {error.message}"
+        if isinstance(error, TimeoutError):
+            return _TIMEOUTS.get(error.type or TimeoutType.START_TO_CLOSE, error.message)
+        if error.__cause__ is None:
+            return error.message if isinstance(error, FailureError) else f"{type(error).__name__}: {error}"
+        error = error.__cause__
+    return None
+
+
+async def activity_result(handle: ActivityHandle[Any]) -> TaskResult[Any]:
+    """What is known about a standalone activity, in one call."""
+    seen = await handle.describe(include_outcome=True)
+    status = _ACTIVITY_STATUS.get(seen.status)
+    if status is None:
+        status = TaskStatus.RUNNING if seen.run_state in _TAKEN else TaskStatus.PENDING
+    started = seen.last_started_time
+    return TaskResult(
+        task_id=handle.id,
+        task_name=seen.activity_type,
+        status=status,
+        result=await seen.result() if status is TaskStatus.COMPLETED else None,
+        error=root_error(await seen.outcome_failure()) if status is TaskStatus.FAILED else None,
+        started_at=started,
+        completed_at=seen.close_time,
+        attempts=seen.attempt if started is not None else 0,
+    )
+
+
+async def workflow_result(handle: WorkflowHandle[Any, Any]) -> TaskResult[Any]:
+    """What is known about a task inside its generic workflow."""
+    seen = await handle.describe()
+    status = _WORKFLOW_STATUS.get(seen.status) if seen.status is not None else None
+    name = str(await seen.memo_value(TASK_MEMO, default=seen.workflow_type))
+    if status is None:
+        return _unfinished(handle.id, name, seen)
+    value: Any = None
+    error: str | None = None
+    try:
+        value = await handle.result()
+    except WorkflowFailureError as failure:
+        error = root_error(failure.cause) if status is TaskStatus.FAILED else None
+    attempts, started = await _attempts(handle)
+    return TaskResult(
+        task_id=handle.id,
+        task_name=name,
+        status=status,
+        result=value,
+        error=error,
+        started_at=started,
+        completed_at=seen.close_time,
+        attempts=attempts,
+    )
+
+
+def _unfinished(task_id: str, name: str, seen: WorkflowExecutionDescription) -> TaskResult[Any]:
+    pending = next(iter(seen.raw_description.pending_activities), None)
+    taken = pending is not None and pending.state in _TAKEN_IN_WORKFLOW
+    begun = pending is not None and pending.HasField("last_started_time")
+    return TaskResult(
+        task_id=task_id,
+        task_name=name,
+        status=TaskStatus.RUNNING if taken else TaskStatus.PENDING,
+        attempts=pending.attempt if pending is not None and begun else 0,
+    )
+
+
+async def _attempts(handle: WorkflowHandle[Any, Any]) -> tuple[int, datetime | None]:
+    """Attempts and begin of the last one; the server writes them into the history when the activity has ended."""
+    async for event in handle.fetch_history_events():
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+            started = event.event_time.ToDatetime(tzinfo=UTC)
+            return event.activity_task_started_event_attributes.attempt, started
+    return 0, None
