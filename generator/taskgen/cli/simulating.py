@@ -15,6 +15,8 @@ from taskgen.errors import UsageError
 from taskgen.profile.files import Project
 
 if TYPE_CHECKING:
+    from taskgen.plan.model import Plan
+    from taskgen.simulation.cost import Prices
     from taskgen.simulation.model import Disturbances
     from taskgen.simulation.scenario import Question, Setting
     from taskgen.simulation.trace import Trace
@@ -83,8 +85,12 @@ def simulate(  # noqa: PLR0917  # one parameter for each flag
     form = as_format(output)
     where = find_project(project)
     name = chosen(where, profile, every=False)[0]
-    question = _question(what, hours, trace, range(seed, seed + runs), failing, _disturbances(blind, crash), prices)
-    settings = _settings(where, name, overrides or [], compare or [], tier, question)
+    plans = _plans(where, name, overrides or [], compare or [])
+    table_of_prices = _prices(prices, plans[0][1])
+    question = _question(
+        what, hours, trace, range(seed, seed + runs), failing, _disturbances(blind, crash), table_of_prices
+    )
+    settings = _settings(plans, tier, question)
     if form == "json":
         say(json.dumps(as_json(settings, question), indent=2))
     else:
@@ -102,11 +108,10 @@ def _question(
     seeds: range,
     failing: str,
     disturbances: "Disturbances",
-    prices: Path | None,
+    prices: "Prices",
 ) -> "Question":
     """Return the question that the flags ask."""
     from taskgen.profile.scalars import parse_percent
-    from taskgen.simulation.cost import read_prices
     from taskgen.simulation.scenario import Question
     from taskgen.simulation.trace import read_trace
 
@@ -127,7 +132,7 @@ def _question(
         pattern=what or "step",  # type: ignore[arg-type]  # checked above
         seconds=_seconds(hours, read),
         seeds=tuple(seeds),
-        prices=read_prices(prices),
+        prices=prices,
         trace=read,
         failing=share,
         disturbances=disturbances,
@@ -162,12 +167,17 @@ def _time(flag: str, text: str) -> float:
         raise UsageError(f"{flag} {error}") from None
 
 
-def _settings(
-    project: Project, name: str, overrides: list[str], compare: list[str], tier: str | None, question: "Question"
-) -> "list[Setting]":
-    """Simulate the profile, and what it is compared with."""
+def _prices(path: Path | None, plan: "Plan") -> "Prices":
+    """Return the prices of a file, else those of the profile."""
+    from taskgen.simulation.cost import Prices, read_prices
+
+    stated = plan.profile.prices
+    return read_prices(path) if path else Prices(stated.currency, stated.vcpu_hour, stated.gib_hour)
+
+
+def _plans(project: Project, name: str, overrides: list[str], compare: list[str]) -> "list[tuple[str, Plan]]":
+    """Plan the profile, and what it is compared with; each by its label."""
     from taskgen import pipeline
-    from taskgen.simulation.scenario import answer, chosen_tiers
 
     wanted = [(name, name, overrides)]
     others = [one for one in compare if "=" not in one]
@@ -177,7 +187,13 @@ def _settings(
     if compare:
         other = others[0] if others else name
         wanted.append((other, ", ".join([other, *values]), [*overrides, *values]))
-    plans = [(label, pipeline.checked(which, project=project, overrides=sets).plan) for which, label, sets in wanted]
+    return [(label, pipeline.checked(which, project=project, overrides=sets).plan) for which, label, sets in wanted]
+
+
+def _settings(plans: "list[tuple[str, Plan]]", tier: str | None, question: "Question") -> "list[Setting]":
+    """Simulate each plan."""
+    from taskgen.simulation.scenario import answer, chosen_tiers
+
     if question.trace is not None and len(chosen_tiers(plans[0][1], tier)) > 1:
         raise UsageError("--trace holds the tasks of one tier: name it with --tier")
     found = [answer(plan, chosen_tiers(plan, tier), question, name=label, before=_progress) for label, plan in plans]
@@ -213,7 +229,8 @@ def _print(settings: "list[Setting]", question: "Question") -> None:
         for tier in [tier for tier in before.answers if tier in after.answers]:
             say(f"  {tier}: {differences(before.answers[tier].result, after.answers[tier].result, currency)}")
     price = question.prices
-    say(f"\ncost: {price.currency} {price.vcpu_hour:g} a vCPU-hour and {price.gib_hour:g} a GiB-hour (--prices FILE)")
+    per_hour = f"{price.vcpu_hour:g} a vCPU-hour and {price.gib_hour:g} a GiB-hour"
+    say(f"\ncost: {price.currency} {per_hour} (prices of the profile, or --prices FILE)")
 
 
 def _print_trade_offs(setting: "Setting", currency: str, *, alone: bool) -> None:

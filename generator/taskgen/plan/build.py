@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from taskgen.plan import (
     buckets,
+    cost,
     probes,
     recovery,
     redelivery,
@@ -32,7 +33,7 @@ from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
 from taskgen.profile.workload import TaskPolicy
 
-_MODULES: Final = (sizing, replicas, shutdown, redelivery, scaling, steps, buckets, probes, temporal)
+_MODULES: Final = (sizing, replicas, shutdown, redelivery, scaling, steps, buckets, probes, temporal, cost)
 _ALL: Final = collect(*_MODULES)
 PROFILE_DERIVATIONS: Final[Mapping[str, Derivation]] = {
     name: entry for name, entry in _ALL.items() if "celery_tiers" in entry.needs

@@ -129,6 +129,8 @@ def tier_facts(profile: Profile, name: str, tier: Tier, backend: str) -> dict[st
         "typed_max": Fact(_not_auto(tier.scale.max), f"{at}.scale.max"),
         "app_memory": Fact(profile.app.memory, "app.memory"),
         "app_start": Fact(profile.app.start, "app.start"),
+        "vcpu_hour": Fact(profile.prices.vcpu_hour, "prices.vcpu_hour"),
+        "gib_hour": Fact(profile.prices.gib_hour, "prices.gib_hour"),
         "queues": Fact(queues_of(profile, tier), f"{at}.queues"),
     }
     celery = profile.backends.celery

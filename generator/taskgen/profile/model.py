@@ -20,7 +20,7 @@ from taskgen.profile.base import (
     Text,
     TierName,
 )
-from taskgen.profile.operations import BootstrapStep, DeadLetter, Egress, Monitoring, Queue, Region, Schedule
+from taskgen.profile.operations import BootstrapStep, DeadLetter, Egress, Monitoring, Prices, Queue, Region, Schedule
 from taskgen.profile.paths import join
 from taskgen.profile.tier import Family, Pod, Tier
 from taskgen.profile.workload import TaskPolicy
@@ -90,6 +90,8 @@ class Profile(Model):
     """last changes by kind and name, merged by meaning; rules and verifiers run after them"""
     targets: SerializeAsAny[Targets] = Targets()
     """what is rendered, and its options"""
+    prices: Prices = Prices()
+    """what a worker costs, for the derived cost of each tier and for simulate"""
     regions: dict[Name, Region | None] = {}
     """cells of a deployment over several regions"""
     waivers: dict[Annotated[str, Matching(r"[A-Z]\d{2}", "the id of a rule such as K08")], Reason] = {}

@@ -143,6 +143,24 @@ class Region(Model):
     """further environment"""
 
 
+Price = Annotated[float, Field(ge=0, le=1_000_000, strict=False)]
+
+
+class Prices(Model):
+    """What a worker costs for each hour in which it exists, by what it requests.
+
+    The defaults are an assumption to be replaced by your own contract: AWS Fargate, Linux on x86, us-east-1, on demand,
+    as published in 2025.
+    """
+
+    currency: Text = "USD"
+    """three letters, for people"""
+    vcpu_hour: Price = 0.04048
+    """one core for an hour"""
+    gib_hour: Price = 0.004445
+    """one GiB of memory for an hour"""
+
+
 class Egress(Model):
     """A further destination that tasks may reach."""
 

@@ -1,8 +1,7 @@
-"""The price of replicas: a small table of two numbers, which a user replaces by his own."""
+"""The price of replicas: two numbers of the profile, or of a file."""
 
 import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -31,14 +30,14 @@ class Prices:
         return pod_seconds / HOUR_S * (vcpu * self.vcpu_hour + memory_gib * self.gib_hour)
 
 
-def read_prices(path: Path | None = None) -> Prices:
-    """Read a price table; the shipped one (`prices.toml`) where none is given.
+def read_prices(path: Path) -> Prices:
+    """Read a price table that replaces the one of the profile.
 
     Raises:
         PriceError: the file cannot be read, or a price is missing or no number.
     """
     try:
-        text = path.read_text("utf-8") if path else files(__package__).joinpath("prices.toml").read_text("utf-8")
+        text = path.read_text("utf-8")
         table = tomllib.loads(text)
     except OSError as error:
         raise PriceError(f"--prices {path}: {(error.strerror or str(error)).lower()}") from error
@@ -54,7 +53,7 @@ def read_prices(path: Path | None = None) -> Prices:
     return Prices(currency, _price(path, table, "vcpu_hour"), _price(path, table, "gib_hour"))
 
 
-def _price(path: Path | None, table: dict[str, object], key: str) -> float:
+def _price(path: Path, table: dict[str, object], key: str) -> float:
     price = table.get(key)
     if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < float("inf"):
         raise PriceError(f"--prices {path}: {key} must be a price for an hour from 0 on, such as 0.04")

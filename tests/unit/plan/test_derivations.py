@@ -4,7 +4,7 @@ from datetime import timedelta as td
 
 import pytest
 
-from taskgen.plan import buckets, recovery, redelivery, replicas, scaling, shutdown, sizing
+from taskgen.plan import buckets, cost, recovery, redelivery, replicas, scaling, shutdown, sizing
 
 MIB = 2**20
 
@@ -181,3 +181,11 @@ def test_duration_buckets_are_few_and_hold_the_limits():
     assert list(found) == sorted(found)
     assert len(found) <= 12
     assert {111.0, 123.0} <= set(found)
+
+
+def test_monthly_cost_is_that_of_the_requests():
+    """Two replicas of half a core and 2 GiB: 730 h x (0.5 x 0.04 + 2 x 0.005) each."""
+    size = {"cpu_request": 500, "memory_limit": 2 * 2**30, "vcpu_hour": 0.04, "gib_hour": 0.005}
+
+    assert cost.least_monthly_cost(min_replicas=2, **size) == 43.8
+    assert cost.largest_monthly_cost(max_replicas=10, **size) == 219.0
