@@ -43,6 +43,7 @@ def temporal_fleet(temporal, out):
     """`prod-temporal` with the address of a real development server, TLS off by --set."""
     overrides = [
         f"backends.temporal.address={temporal.address}",
+        f"backends.temporal.endpoint.ports=[{temporal.server.port}]",
         "backends.temporal.namespace=default",
         "backends.temporal.tls=null",
         "waivers.S07=a development server on this machine",
