@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -64,13 +63,6 @@ def starts(place: Path) -> list[float]:
     return [float(line.split()[2]) for line in lines if line.startswith("start")]
 
 
-def kill_container(pid: int) -> None:
-    """End a worker and its children as the end of a container does: SIGKILL, nobody says goodbye."""
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    for process in (pid, *children):
-        os.kill(process, signal.SIGKILL)
-
-
 @pytest.fixture
 def measured(capsys):
     """Print how long a recovery took, on the terminal of the test run."""
@@ -94,7 +86,7 @@ def test_a_task_of_a_killed_worker_runs_again_once(kind, redis, request, tmp_pat
         task_id = producer.submit("step", str(place), "a", seconds=2.0)
         wait_until(lambda: len(starts(place)) == 1, timeout_s=20)
         killed = time.time()
-        kill_container(one.pid if one.sum_of("task_worker_slots_busy") else other.pid)
+        (one if one.sum_of("task_worker_slots_busy") else other).kill()
         assert producer.get_result(task_id, timeout=60).unwrap() == "a"
         took = starts(place)[1] - killed
         measured(f"kill -9 of a worker on {kind}", took)

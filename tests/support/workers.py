@@ -100,6 +100,13 @@ class Running:
         """Send a signal to the process itself, as a container's runtime does."""
         self.process.send_signal(number)
 
+    def kill(self) -> None:
+        """End it and its children as the loss of a container does: SIGKILL, nobody says goodbye."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for process in (self.pid, *map(int, children)):
+            os.kill(process, signal.SIGKILL)
+        self.process.wait(STOP_TIMEOUT_S)
+
     def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Wait for the end and return the exit code."""
         return self.process.wait(timeout_s)

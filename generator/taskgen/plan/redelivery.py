@@ -24,7 +24,7 @@ RABBITMQ_RECOVERY: Final = timedelta(seconds=2)
 HATCHET_RECOVERY: Final = timedelta(seconds=60)
 """30 s without heartbeat plus up to 30 s of polling in an idle tenant (hatchet.md 0, engine-measured)."""
 TEMPORAL_NOTICE: Final = timedelta(seconds=1)
-"""What was measured beyond the heartbeat or start-to-close timeout (temporal.md 10)."""
+"""For the server's timers, which may be a second late (temporal.md 10 has 4.0 s with a heartbeat timeout of 3 s)."""
 
 
 def _up(value: timedelta, step: timedelta) -> timedelta:

@@ -56,14 +56,14 @@ def cut_activities_are_repeated(plan: Plan) -> Iterator[Breach]:
 @rule(
     "T06",
     "N/W/W",
-    why="the tasks of a killed worker wait until start_to_close has passed",
+    why="the tasks of a killed worker wait until heartbeat or start_to_close timeout and a retry delay have passed",
     reference="temporal.md 10: 60.0 s without heartbeat, 4.0 s with 3 s, measured",
-    remedy="raise recovery_goal, or shorten time_limit",
+    remedy="raise recovery_goal, or shorten time_limit or retry.max_delay",
 )
 def recovery_is_soon_enough(plan: Plan) -> Iterator[Breach]:
     """The tasks of a killed worker run again within the recovery goal."""
     for tier in plan.tiers_of("temporal"):
-        if tier.recovery_time > tier.recovery_goal:
+        if tier.recovery_time is not None and tier.recovery_time > tier.recovery_goal:
             yield Breach(f"tiers.{tier.name}.recovery_goal", f"tasks run again only after {text(tier.recovery_time)}")
 
 

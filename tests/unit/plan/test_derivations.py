@@ -133,7 +133,7 @@ def test_heartbeat_timeout(backend, limit, expected):
         pytest.param("celery", False, "redis", None, id="early acknowledgement loses it"),
         pytest.param("celery", True, "redis", 610, id="redis after visibility timeout and sweep"),
         pytest.param("celery", True, "rabbitmq", 2, id="rabbitmq at once"),
-        pytest.param("temporal", False, None, 31, id="temporal after the heartbeat timeout"),
+        pytest.param("temporal", False, None, 51, id="temporal after the heartbeat timeout and the retry delay"),
         pytest.param("hatchet", False, None, 60, id="hatchet after lost heartbeats"),
     ],
 )
@@ -146,6 +146,25 @@ def test_recovery_time(backend, late, broker, expected):
         visibility_timeout=td(minutes=10),
         heartbeat_timeout=td(seconds=30),
         time_limit=td(minutes=5),
+        max_attempts=3,
+        longest_retry_delay=td(seconds=20),
+    )
+
+    assert found == (None if expected is None else td(seconds=expected))
+
+
+@pytest.mark.parametrize(("attempts", "expected"), [(1, None), (2, 21)])
+def test_recovery_time_without_heartbeat(attempts, expected):
+    """Temporal notices a short task at its limit, and repeats it only where an attempt is left."""
+    found = recovery.recovery_time(
+        backend="temporal",
+        acks_late=False,
+        broker=None,
+        visibility_timeout=None,
+        heartbeat_timeout=None,
+        time_limit=td(seconds=10),
+        max_attempts=attempts,
+        longest_retry_delay=td(seconds=10),
     )
 
     assert found == (None if expected is None else td(seconds=expected))
@@ -189,3 +208,37 @@ def test_monthly_cost_is_that_of_the_requests():
 
     assert cost.least_monthly_cost(min_replicas=2, **size) == 43.8
     assert cost.largest_monthly_cost(max_replicas=10, **size) == 219.0
+
+
+def test_most_replicas_are_never_below_the_fewest():
+    """A peak that needs less than the wait goal does not shrink the tier below its floor."""
+    found = replicas.max_replicas(
+        peak=1, mean_duration=td(seconds=1), concurrency=8, min_replicas=5, replicas="scaled", environment="prod"
+    )
+
+    assert found == 5
+
+
+def test_mean_stays_within_the_longest_tasks():
+    """A fit of extreme quantiles never gives a mean beyond the 99th percentile, and never fails."""
+    assert replicas.mean_duration(duration_p50=td(milliseconds=1), duration_p99=td(days=10)) == td(days=10)
+
+
+def test_down_window_is_one_that_kubernetes_takes():
+    """The stabilisation window follows the longer tasks, up to an hour."""
+    window = scaling.scale_down_window
+
+    assert window(shutdown_mode="drain", duration_p99=td(minutes=20)) == td(minutes=20)
+    assert window(shutdown_mode="drain", duration_p99=td(hours=9)) == td(hours=1)
+    assert window(shutdown_mode="cut", duration_p99=td(hours=9)) == td(minutes=5)
+
+
+def test_cooldown_outlasts_the_longer_tasks():
+    """A tier that may go to none waits for its tasks first."""
+    assert scaling.cooldown(min_replicas=0, duration_p99=td(minutes=20)) == td(minutes=20, seconds=10)
+    assert scaling.cooldown(min_replicas=1, duration_p99=td(minutes=20)) is None
+
+
+def test_heartbeat_is_at_most_half_the_limit():
+    """A limit just above a minute gives half of it, were that shorter than 30 s."""
+    assert redelivery.heartbeat_timeout(backend="temporal", time_limit=td(seconds=61)) == td(seconds=30)

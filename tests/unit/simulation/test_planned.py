@@ -39,7 +39,7 @@ def test_numbers_are_those_of_the_plan():
     ("profile", "recovery", "from_start", "in_flight"),
     [
         pytest.param("prod-celery", 850, True, "unacknowledged", id="redis: a visibility timeout"),
-        pytest.param("prod-temporal", 31, False, "running", id="temporal: a heartbeat"),
+        pytest.param("prod-temporal", 51, False, "running", id="temporal: a heartbeat and a retry delay"),
         pytest.param("prod-hatchet", 60, False, "running", id="hatchet: the engine's own"),
     ],
 )
