@@ -175,7 +175,7 @@ class TestStack:
         read = stack("exec", "-T", "broker", "redis-cli", "config", "get", "maxmemory*").split()
 
         values = dict(zip(read[::2], read[1::2], strict=True))
-        assert (values["maxmemory"], values["maxmemory-policy"]) == (str(256 * 2**20), "noeviction")
+        assert (values["maxmemory"], values["maxmemory-policy"]) == (str(768 * 2**20), "noeviction")
 
     def test_exporter_answers_for_every_queue(self, stack):
         """The exporter reads the rendered plan: it knows every queue, and the tier that an autoscaler would ask for."""

@@ -182,8 +182,10 @@ def _obstacles(things: AbstractSet[str], empty: AbstractSet[str], *, planned: Ma
     return found
 
 
-def _inode(place: Place) -> int | None:
+def _inode(place: Place) -> tuple[int, int] | None:
+    """Return what tells one tree from another: file systems give the number of a removed folder to the next one."""
     try:
-        return place.readable().lstat().st_ino
+        found = place.readable().lstat()
     except FileNotFoundError:
         return None
+    return found.st_ino, found.st_ctime_ns

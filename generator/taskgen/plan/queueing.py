@@ -56,7 +56,14 @@ def slots_needed(rate: float, mean: float, cv2: float, wait: float, share: float
     goal is shortened by that factor, and the larger of both answers is taken.
     """
     goal = wait / max(1.0, (1 + cv2) / 2)
-    servers = math.floor(rate * mean) + 1
-    while wait_tail(servers, rate, mean, goal) > share:
+    load = rate * mean
+    blocking, servers = 1.0, 0
+    # One pass of the recursion of Erlang B: each further slot costs one step, not the whole recursion again.
+    while True:
         servers += 1
-    return servers
+        blocking = load * blocking / (servers + load * blocking)
+        if servers <= load:
+            continue
+        waits = blocking / (1 - load / servers * (1 - blocking))
+        if waits * math.exp(-(servers / mean - rate) * goal) <= share:
+            return servers

@@ -14,13 +14,14 @@ SLOT_DECIMALS: Final = 6
 
 
 @derivation(
-    formula="duration_p50 x exp(sigma^2 / 2), sigma = ln(duration_p99 / duration_p50) / 2.3263",
+    formula="duration_p50 x exp(sigma^2 / 2), sigma = ln(duration_p99 / duration_p50) / 2.3263, at most duration_p99",
     source="autoscaling.md 1: lognormal fit",
 )
 def mean_duration(*, duration_p50: timedelta, duration_p99: timedelta) -> timedelta:
     """Mean duration of one attempt."""
     mean, _ = lognormal(duration_p50.total_seconds(), duration_p99.total_seconds())
-    return timedelta(seconds=round(mean, 3))
+    # Beyond a ratio of about 50 000 the fitted mean would exceed the 99th percentile: no such fit is meant.
+    return timedelta(seconds=round(min(mean, duration_p99.total_seconds()), 3))
 
 
 @derivation(formula="exp(sigma^2) - 1", source="autoscaling.md 1: lognormal fit")

@@ -186,7 +186,8 @@ def _timezone(value: str) -> str:
 Timezone = Annotated[str, AfterValidator(_timezone)]
 """An IANA time zone."""
 
-_CRON_RANGES: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_CRON_RANGES: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+_LONGEST_MONTHS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _CRON_NAMES: Final = {
     3: ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
     4: ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"],
@@ -200,16 +201,28 @@ def _cron_number(text: str, field: int) -> bool:
     )
 
 
+def _cron_part(part: str, field: int) -> bool:
+    """Tell whether every reader takes a part of a field: Celery refuses `1/5`, others a range that runs back."""
+    base, slash, step = part.partition("/")
+    first, dash, last = base.partition("-")
+    if slash and not (step.isascii() and step.isdigit() and int(step) > 0 and (base == "*" or dash)):
+        return False
+    if base == "*":
+        return True
+    if not all(_cron_number(end, field) for end in (first, *([last] if dash else []))):
+        return False
+    return not (dash and first.isdigit() and last.isdigit() and int(first) > int(last))
+
+
 def _cron(value: str) -> str:
     fields = value.split()
-    ok = len(fields) == len(_CRON_RANGES) and all(
-        (base == "*" or all(_cron_number(end, number) for end in base.split("-", 1)))
-        and (not step or (step.isdigit() and int(step) > 0))
-        for number, field in enumerate(fields)
-        for base, _, step in (part.partition("/") for part in field.split(","))
-    )
-    if not ok:
+    if len(fields) != len(_CRON_RANGES) or not all(
+        _cron_part(part, number) for number, field in enumerate(fields) for part in field.split(",")
+    ):
         raise ValueError(f"{shown(value)} is not a cron expression: five fields, minute hour day month weekday")
+    days, months = fields[2], fields[3]
+    if days.isdigit() and months.isdigit() and int(days) > _LONGEST_MONTHS[int(months) - 1]:
+        raise ValueError(f"{shown(value)} never comes: month {months} has no day {days}")
     return " ".join(fields)
 
 

@@ -64,7 +64,10 @@ def _wrong(needed: Sequence[str], ignored: str) -> Iterator[str]:
     with TemporaryDirectory(prefix="taskgen-") as scratch:
         root = Path(scratch)
         folders = [path for path in needed if not Path(path).suffix]
-        wanted = [*(f"{path}/deep/code.py" for path in folders), *(path for path in needed if path not in folders)]
+        wanted = [
+            *((Path(path) / "deep/code.py").as_posix() for path in folders),
+            *(path for path in needed if path not in folders),
+        ]
         hidden = [f"{folder}/{decoy}" for folder in ("profiles", *folders) for decoy in DECOYS]
         hidden += [*DECOYS, "profiles/base.yaml"]
         for path in (*wanted, *hidden):

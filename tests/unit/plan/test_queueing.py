@@ -51,3 +51,17 @@ def test_lognormal_of_the_worked_example():
 def test_more_servers_never_wait_longer(servers, load):
     """Adding a server never makes waiting more likely, and a probability stays one."""
     assert 0 <= erlang_c(servers + 1, load) <= erlang_c(servers, load) <= 1
+
+
+@given(st.floats(0.01, 20), st.floats(0.01, 10), st.floats(0.1, 60), st.sampled_from([0.01, 0.05]))
+def test_slots_are_the_fewest_that_keep_the_goal(rate, mean, wait, share):
+    """The answer keeps the goal, and one slot less does not."""
+    found = slots_needed(rate, mean, 1.0, wait, share)
+
+    assert wait_tail(found, rate, mean, wait) <= share * (1 + 1e-9)
+    assert found == 1 or wait_tail(found - 1, rate, mean, wait) > share * (1 - 1e-9)
+
+
+def test_variance_lengthens_waits():
+    """Durations that vary more than exponentially need more slots for the same goal."""
+    assert slots_needed(10, 1, 9.0, 1, 0.01) > slots_needed(10, 1, 1.0, 1, 0.01)

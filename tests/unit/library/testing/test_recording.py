@@ -40,7 +40,8 @@ def test_nothing_runs_and_everything_is_listed():
 def test_the_plugin_gives_a_backend_and_cleans_up(tmp_path):
     """The fixtures are the backend of the process, and tasks of a test are gone in the next."""
     (tmp_path / "test_session.py").write_text(SESSION)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "task_abstraction.testing.plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:cloudcoil"]
+    command += ["-p", "task_abstraction.testing.plugin"]
     ran = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert "2 passed" in ran.stdout, ran.stdout + ran.stderr
