@@ -56,6 +56,9 @@ class Phrase:
             return self.message
         if isinstance(node, Scalar) and node.value is None:
             return f"must be {listed(self.expected)}, but nothing is given: add it, or remove the key"
+        if _REFERENCE in self.expected and isinstance(node, Scalar):
+            # Where a reference belongs, a text is most likely the secret itself: it is not repeated.
+            return f"must be {listed(self.expected)}, not a value written here"
         return f"must be {listed(self.expected)}, not {_given(node)}{self._remedy(node)}"
 
     def _remedy(self, node: Node | None) -> str:

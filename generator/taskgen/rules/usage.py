@@ -6,6 +6,7 @@ from typing import Any, Final
 from taskgen.plan.model import Plan
 from taskgen.plan.routing import policies_of
 from taskgen.profile.paths import join
+from taskgen.profile.scalars import format_duration
 from taskgen.rules.engine import Breach, rule
 
 NOT_RENDERED: Final = {
@@ -169,3 +170,48 @@ def one_means_one(plan: Plan) -> Iterator[Breach]:
                 yield Breach(f"tiers.{tier.name}.scale.{leaf}", "the tier is exactly one")
         if any(tier.profile.scale.schedules.values()):
             yield Breach(f"tiers.{tier.name}.scale.schedules", "the tier is exactly one")
+
+
+@rule(
+    "U15",
+    "W/E/E",
+    why="the task is ended by the limit that it inherits, long before its own",
+    reference="runtime-api.md 8: what a policy does not state comes from the tier",
+    remedy="state soft_time_limit beside time_limit",
+)
+def longer_limits_bring_their_soft_limit(plan: Plan) -> Iterator[Breach]:
+    """A task with a longer limit than its tier states its soft limit, where the tier has one."""
+    for glob, policy in plan.profile.tasks.items():
+        if policy is None or policy.time_limit is None or policy.soft_time_limit is not None:
+            continue
+        for tier in plan.tiers_of("celery"):
+            soft = tier.soft_time_limit
+            concerned = any(glob == name for name, _ in policies_of(plan.profile, tier.queues))
+            if (
+                concerned
+                and soft is not None
+                and soft < policy.time_limit
+                and tier.profile.task.time_limit < policy.time_limit
+            ):
+                what = f"tier {tier.name} still ends it softly after {format_duration(soft)}"
+                yield Breach(join(("tasks", glob, "time_limit")), what)
+
+
+@rule(
+    "U16",
+    "E/E/E",
+    why="the window never happens: nothing scales the tier, or not so far",
+    reference="design/profile.md: never silently ignored",
+    remedy="raise scale.max, or remove the window",
+)
+def windows_can_happen(plan: Plan) -> Iterator[Breach]:
+    """A window of the week stays within the bounds of a tier that is scaled."""
+    for tier in plan.tiers:
+        for name, window in tier.profile.scale.schedules.items():
+            if window is None or tier.replicas == "exactly_one":
+                continue
+            at = f"tiers.{tier.name}.scale.schedules.{name}"
+            if window.min > tier.max_replicas:
+                yield Breach(f"{at}.min", f"{window.min} is above the most replicas, {tier.max_replicas}")
+            elif not tier.autoscaled:
+                yield Breach(at, "fewest and most replicas are the same: nothing scales the tier")

@@ -250,6 +250,19 @@ OWN = [
     ),
     ("U13", "temporal", [f"{MAIN}.max_tasks_per_child=9"], f"{MAIN}.max_tasks_per_child"),
     ("U13", "hatchet", ["tasks.do_it.rate_limit=1/s"], "tasks.do_it.rate_limit"),
+    ("U15", "redis", ["tasks.do_long.time_limit=30m"], "tasks.do_long.time_limit"),
+    (
+        "U16",
+        "redis",
+        [f"{MAIN}.scale.schedules.day={{start: '0 8 * * *', end: '0 9 * * *', min: 99}}"],
+        f"{MAIN}.scale.schedules.day.min",
+    ),
+    (
+        "U16",
+        "redis",
+        [f"{MAIN}.scale={{min: 3, max: 3, schedules: {{day: {{start: '0 8 * * *', end: '0 9 * * *', min: 3}}}}}}"],
+        f"{MAIN}.scale.schedules.day",
+    ),
     ("U14", "redis", [f"{MAIN}.replicas=exactly_one", f"{MAIN}.scale.min=2"], f"{MAIN}.scale.min"),
     (
         "U14",
@@ -306,5 +319,7 @@ KEEPING = [
     ("U11", "redis", [f"{MAIN}.pod.labels.team=x"]),
     ("U12", "temporal", ["tasks.do_it.priority=5"]),
     ("U12", "rabbitmq", [f"{MAIN}.task.longest_delay=2h"]),
+    ("U15", "redis", ["tasks.do_long.time_limit=30m", "tasks.do_long.soft_time_limit=29m"]),
+    ("U16", "redis", [f"{MAIN}.scale.schedules.day={{start: '0 8 * * *', end: '0 9 * * *', min: 3}}"]),
     ("U14", "redis", [f"{MAIN}.replicas=exactly_one", f"{MAIN}.scale.min=1"]),
 ]
