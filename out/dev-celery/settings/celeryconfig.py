@@ -23,7 +23,7 @@ accept_content: Any = ["json"]
 broker_channel_error_retry: Any = True
 broker_connection_retry_on_startup: Any = True
 broker_transport_options: Any = {
-    "visibility_timeout": 840,
+    "visibility_timeout": 1020,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
     "socket_keepalive": True,
@@ -32,7 +32,7 @@ enable_utc: Any = True
 redis_retry_on_timeout: Any = True
 redis_socket_keepalive: Any = True
 result_backend_transport_options: Any = {
-    "visibility_timeout": 840,
+    "visibility_timeout": 1020,
 }
 result_expires: Any = 86400
 result_serializer: Any = "json"

@@ -26,9 +26,9 @@ TASK: dict[str, dict[str, Any]] = {
     "worker": {
         "execution_timeout": timedelta(seconds=600),
         "schedule_timeout": timedelta(seconds=3780),
-        "retries": 2,
-        "backoff_factor": 60.0,
-        "backoff_max_seconds": 600,
+        "retries": 7,
+        "backoff_factor": 5.0,
+        "backoff_max_seconds": 300,
     },
 }
 
