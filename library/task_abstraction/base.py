@@ -64,7 +64,7 @@ from task_abstraction.models import (
 )
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.worker_job import WorkerJob
-from task_abstraction.workflows import WorkflowCatalogue
+from task_abstraction.workflow_catalogue import WorkflowCatalogue
 
 T = TypeVar("T")
 POLL_FIRST_S = 0.01

@@ -35,7 +35,7 @@ LIBRARY_LAYERS = [
     {"policy"},
     {"runtime"},
     {"catalogue", "dead_letters", "worker_job"},
-    {"base", "serving", "workflows"},
+    {"base", "serving", "steps", "workflow_catalogue", "workflows"},
     {"backends", "integrations"},
     {"factory"},
     {"dead_letter_command", "health", "worker", "exporter"},

@@ -22,10 +22,11 @@ from task_abstraction.models import (
     WorkflowResult,
 )
 from task_abstraction.runtime.execution import describe_error
+from task_abstraction.steps import Interpreter, StepCall, bind_step
 from task_abstraction.tasks import TaskDefinition
 from task_abstraction.testing.attempts import Record, run_attempt
 from task_abstraction.worker_job import WorkerJob
-from task_abstraction.workflows import Interpreter, StepCall, WorkflowSubmission, bind_step
+from task_abstraction.workflow_catalogue import WorkflowSubmission
 
 REMEDY = "Test it on a real backend"
 

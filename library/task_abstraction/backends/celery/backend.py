@@ -30,7 +30,7 @@ from task_abstraction.config.redaction import remember_secrets_of
 from task_abstraction.errors import BackendUnavailable, ResultTimeout, UnsupportedFeature
 from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult, WorkflowResult
 from task_abstraction.worker_job import WorkerJob
-from task_abstraction.workflows import WorkflowSubmission
+from task_abstraction.workflow_catalogue import WorkflowSubmission
 
 OUTAGES = (
     kombu.exceptions.OperationalError,

@@ -12,18 +12,14 @@ from celery import chain, chord
 from task_abstraction.backends.celery.application import LibraryCelery
 from task_abstraction.errors import TaskNotFound
 from task_abstraction.models import TaskResult, TaskStatus, WorkflowResult
-from task_abstraction.workflows import STEP_HEADER, Layer, WorkflowDefinition, WorkflowSubmission, layers_of
+from task_abstraction.steps import FIRST, NEXT, STEP_HEADER
+from task_abstraction.workflow_catalogue import WorkflowSubmission
+from task_abstraction.workflows import Layer, WorkflowDefinition, layers_of
 
 WORKFLOW = "WORKFLOW"
 """State of the record that is stored before publish under the id of a workflow."""
 COLLECT = "task_abstraction.collect"
 """Built-in task that ends a parallel pattern: the body of its chord, which hands the list on."""
-FIRST, NEXT = "first", "next"
-
-
-def is_step(headers: Mapping[str, str]) -> bool:
-    """Whether a message is a step of a workflow."""
-    return STEP_HEADER in headers
 
 
 def collect(values: Any) -> Any:

@@ -10,12 +10,12 @@ from celery.exceptions import Ignore, Reject, Retry
 from task_abstraction.backends.celery.application import LibraryCelery
 from task_abstraction.backends.celery.queues import queue_of_routing_key
 from task_abstraction.backends.celery.request import MeteredRequest
-from task_abstraction.backends.celery.workflows import FIRST, is_step, register_collect
+from task_abstraction.backends.celery.workflows import register_collect
 from task_abstraction.context import TaskContext
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.execution import run_task
+from task_abstraction.steps import step_envelope
 from task_abstraction.tasks import TaskDefinition
-from task_abstraction.workflows import STEP_HEADER, bind_step
 
 # Pools that can end a running task; elsewhere a limit would be ignored in silence (measured on threads).
 HARD_LIMIT_POOLS = frozenset({"prefork", "gevent"})
@@ -81,10 +81,8 @@ def register(app: LibraryCelery, definition: TaskDefinition, policy: TaskPolicy,
     def body(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a bound Celery task
         context = context_of(self)
         try:
-            if is_step(context.headers):
-                first = context.headers[STEP_HEADER] == FIRST
-                args, kwargs = bind_step(definition.fn, args[0], kwargs, first=first)
-            return run_task(definition, {"args": args, "kwargs": kwargs}, context)
+            envelope = step_envelope(definition.fn, {"args": args, "kwargs": kwargs}, context.headers)
+            return run_task(definition, envelope, context)
         except CELERY_CONTROL:
             raise
         except Exception as error:

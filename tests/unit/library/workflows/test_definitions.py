@@ -3,7 +3,7 @@
 import pytest
 
 from task_abstraction import ConfigurationError, Parallel, Sequential, WorkflowDefinition, WorkflowStep
-from task_abstraction.workflows import Interpreter, bind_step
+from task_abstraction.steps import Interpreter, bind_step
 
 
 def test_steps_are_flat_and_in_order():
