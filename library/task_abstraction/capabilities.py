@@ -93,6 +93,7 @@ def _refused(backend: str, feature: Feature, mechanism: str, hint: str) -> Capab
 
 
 F = Feature
+NO_GRAPH: Final = ("workflows are series-parallel", "Write it as sequential and parallel patterns")
 NO_WORKFLOWS: Final = ("not implemented yet", "Submit the steps one by one, or use a celery profile")
 CELERY: Final = (
     _native("celery", F.RESULTS, "result backend", "result store"),
@@ -156,10 +157,10 @@ TEMPORAL: Final = (
     _native("temporal", F.CANCEL_PENDING, "cancel request"),
     _native("temporal", F.CANCEL_RUNNING, "cooperative, seen at a heartbeat"),
     _emulated("temporal", F.BATCH, "gather over one client"),
-    _refused("temporal", F.CHAIN, *NO_WORKFLOWS),
-    _refused("temporal", F.GROUP, *NO_WORKFLOWS),
-    _refused("temporal", F.CHORD, *NO_WORKFLOWS),
-    _refused("temporal", F.DAG, *NO_WORKFLOWS),
+    _native("temporal", F.CHAIN, "one durable interpreter workflow"),
+    _native("temporal", F.GROUP, "one durable interpreter workflow"),
+    _native("temporal", F.CHORD, "one durable interpreter workflow"),
+    _refused("temporal", F.DAG, *NO_GRAPH),
     _native("temporal", F.DURABLE, "workflows"),
     _native("temporal", F.PROGRESS, "heartbeat details"),
     _refused("temporal", F.STREAMING, "the contrib module is experimental", "Use progress, or a hatchet profile"),

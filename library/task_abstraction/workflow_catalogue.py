@@ -4,11 +4,11 @@
 
 import uuid
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from task_abstraction.catalogue import Catalogue
-from task_abstraction.codec import encode
+from task_abstraction.codec import decode_result, encode
 from task_abstraction.config import BackendConfig, WorkerPlan
 from task_abstraction.errors import ConfigurationError, TaskNotFound, TaskNotRegistered, UnsupportedFeature
 from task_abstraction.models import Feature, TaskResult, WorkflowResult
@@ -80,6 +80,21 @@ class WorkflowCatalogue(Catalogue):
             raise ConfigurationError(
                 f"Workflow '{workflow}', task '{step.task_name}': {error}", source="steps"
             ) from None
+
+    def decoded(self, found: WorkflowResult[Any]) -> WorkflowResult[Any]:
+        """Rebuild the final value from the return annotations of the last steps, where this process has them."""
+        definition = self._workflows.get(found.task_name)
+        if definition is None or not found.is_completed:
+            return found
+        last = layers_of(definition)[-1]
+        if not last.parallel:
+            return replace(found, result=self._value_of(last.steps[0], found.result))
+        values = zip(last.steps, found.result or (), strict=False)
+        return replace(found, result=[self._value_of(step, value) for step, value in values])
+
+    def _value_of(self, step: WorkflowStep, value: Any) -> Any:
+        known = self.definition(step.task_name)
+        return decode_result(None if known is None else known.fn, value)
 
     def submit_workflow(self, name: str, initial_input: Any = None) -> str:
         """Submit a workflow by name and return its id.

@@ -10,11 +10,12 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import ActivityFailureError, Client, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from task_abstraction.backends.temporal import modes, schedules, statistics, worker
+from task_abstraction.backends.temporal import flows, modes, schedules, statistics, worker
 from task_abstraction.backends.temporal.connection import Connection, is_missing_namespace
 from task_abstraction.backends.temporal.modes import Handle, Mode
-from task_abstraction.backends.temporal.options import task_options
+from task_abstraction.backends.temporal.options import step_options, task_options
 from task_abstraction.backends.temporal.results import activity_result, workflow_result
+from task_abstraction.backends.temporal.task_workflow import WORKFLOW_NAME as TASK_WORKFLOW
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module
@@ -22,6 +23,7 @@ from task_abstraction.errors import BackendUnavailable, ResultTimeout, TaskNotFo
 from task_abstraction.models import QueueStats, TaskResult
 from task_abstraction.runtime.signals import on_stop_signal
 from task_abstraction.worker_job import WorkerJob
+from task_abstraction.workflow_catalogue import WorkflowSubmission
 
 T = TypeVar("T")
 SETTINGS_MODULE = "temporal_settings"
@@ -86,13 +88,25 @@ class TemporalBackend(TaskBackend):
 
     async def _describe(self, handle: Handle) -> TaskResult[Any]:
         if isinstance(handle, WorkflowHandle):
-            seen = await workflow_result(handle)
+            described = await handle.describe()
+            if described.workflow_type == TASK_WORKFLOW:
+                return self.decoded(await flows.result_of(handle, described))
+            seen = await workflow_result(handle, described)
         else:
             seen = await activity_result(handle)
         definition = self.definition(seen.task_name)
         if definition is None or not seen.is_completed:
             return seen
         return replace(seen, result=decode_result(definition.fn, seen.result))
+
+    async def _start_workflow(self, submission: WorkflowSubmission) -> None:
+        layers = flows.to_layers(
+            submission.definition, self.queue_for, lambda name, queue: step_options(name, self.policy_for(name, queue))
+        )
+        await flows.start(await self._connection.client(), submission, layers)
+
+    def _send_workflow(self, submission: WorkflowSubmission) -> None:
+        self._connection.run(self._start_workflow(submission))
 
     def _look(self, task_id: str) -> TaskResult[Any]:
         return self._connection.run(self._with_handle(task_id, self._describe))
@@ -152,8 +166,9 @@ class TemporalBackend(TaskBackend):
 
         async def ask() -> Mapping[str, QueueStats]:
             client, _, standalone = await self._ready()
+            steps = await flows.unfinished(client)
             found = await asyncio.gather(
-                *(statistics.queue_stats(client, queue, standalone=standalone) for queue in queues)
+                *(statistics.queue_stats(client, queue, standalone=standalone, steps=steps) for queue in queues)
             )
             return dict(zip(queues, found, strict=True))
 

@@ -80,20 +80,27 @@ async def activity_result(handle: ActivityHandle[Any]) -> TaskResult[Any]:
     )
 
 
-async def workflow_result(handle: WorkflowHandle[Any, Any]) -> TaskResult[Any]:
+def status_of(seen: WorkflowExecutionDescription) -> TaskStatus | None:
+    """How a workflow has ended; None where it has not."""
+    return _WORKFLOW_STATUS.get(seen.status) if seen.status is not None else None
+
+
+async def outcome_of(handle: WorkflowHandle[Any, Any], status: TaskStatus) -> tuple[Any, str | None]:
+    """Value and error of a workflow that has ended."""
+    try:
+        return await handle.result(), None
+    except WorkflowFailureError as failure:
+        return None, root_error(failure.cause) if status is TaskStatus.FAILED else None
+
+
+async def workflow_result(handle: WorkflowHandle[Any, Any], seen: WorkflowExecutionDescription) -> TaskResult[Any]:
     """What is known about a task inside its generic workflow."""
-    seen = await handle.describe()
-    status = _WORKFLOW_STATUS.get(seen.status) if seen.status is not None else None
+    status = status_of(seen)
     name = str(await seen.memo_value(TASK_MEMO, default=seen.workflow_type))
     if status is None:
         return _unfinished(handle.id, name, seen)
-    value: Any = None
-    error: str | None = None
-    try:
-        value = await handle.result()
-    except WorkflowFailureError as failure:
-        error = root_error(failure.cause) if status is TaskStatus.FAILED else None
-    attempts, started = await _attempts(handle)
+    value, error = await outcome_of(handle, status)
+    attempts, started = await attempts_of(handle)
     return TaskResult(
         task_id=handle.id,
         task_name=name,
@@ -118,8 +125,8 @@ def _unfinished(task_id: str, name: str, seen: WorkflowExecutionDescription) -> 
     )
 
 
-async def _attempts(handle: WorkflowHandle[Any, Any]) -> tuple[int, datetime | None]:
-    """Attempts and begin of the last one; the server writes them into the history when the activity has ended."""
+async def attempts_of(handle: WorkflowHandle[Any, Any]) -> tuple[int, datetime | None]:
+    """Attempts of the first activity, and begin of the last one; the server files them when the activity has ended."""
     async for event in handle.fetch_history_events():
         if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
             started = event.event_time.ToDatetime(tzinfo=UTC)

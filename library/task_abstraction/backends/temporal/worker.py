@@ -21,6 +21,7 @@ from task_abstraction.backends.temporal.generic_task import GenericTask
 from task_abstraction.backends.temporal.options import HEARTBEAT_LONGEST_S, heartbeat_s
 from task_abstraction.backends.temporal.slots import SharedSlots, shared_tuner
 from task_abstraction.backends.temporal.statistics import ACTIVITIES, describe_queue, pollers_of
+from task_abstraction.backends.temporal.task_workflow import TaskWorkflow
 from task_abstraction.config import BackendConfig, load_settings_module, read_setting
 from task_abstraction.errors import BackendUnavailable, ConfigurationError
 from task_abstraction.worker_job import WorkerJob
@@ -117,7 +118,7 @@ def build_workers(client: Client, job: WorkerJob) -> list[Worker]:
             client,
             task_queue=queue,
             activities=activities,
-            workflows=[GenericTask],
+            workflows=[GenericTask, TaskWorkflow],
             activity_executor=executor,
             interceptors=[TaskInterceptor(job.metrics, job.policies)],
             # A plain error in workflow code would be tried again for ever.
