@@ -29,6 +29,7 @@ WORKER_GAUGES: Final = (
     "task_worker_draining",
     "task_worker_heartbeat_timestamp_seconds",
     "task_worker_event_loop_lag_seconds",
+    "task_worker_plan_differences",
     "task_worker_info",
 )
 WORKER_METRICS: Final = TASK_COUNTERS + TASK_HISTOGRAMS + WORKER_GAUGES

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from task_abstraction.config import TierSettings, read_setting, resolve_queues
+from task_abstraction.config import TierSettings, is_production, read_setting, resolve_queues
 from task_abstraction.config.settings import DEFAULT_CONCURRENCY, DEFAULT_GRACE_S
+from task_abstraction.differences import StartReport, compare_job
 from task_abstraction.policy import effective_policy
 from task_abstraction.runtime.health_server import HttpService, health_routes
 from task_abstraction.runtime.health_state import HealthState
@@ -67,6 +68,7 @@ def build_job(
         queues_of_tasks=_queues_of_tasks(backend, queues),
         metrics=metrics,
         health=health,
+        report=StartReport(health, metrics, production=is_production()),
     )
     metrics.expect({**job.queues_of_tasks, UNKNOWN_TASK: tuple(queues)})
     health.on_beat.append(lambda lag: _beat(metrics, lag))
@@ -119,6 +121,9 @@ def serve(
         backend.check_definition(definition)
         log.debug("task %s: %s", name, job.policies[name])
     warn_unserved(backend, served)
+    planned = backend.plan.tiers.get(job.tier.name)
+    if planned is not None:
+        job.report.set("job", compare_job(job, planned, backend.plan))
     port = read_setting("health_port") if health_port is None else health_port
     server = HttpService(health_routes(job.health, job.metrics.registry), port=port).start()
     log.info("worker %s: queues %s, %d slots, health port %d", job.name, ",".join(served), job.concurrency, server.port)

@@ -34,7 +34,7 @@ LIBRARY_LAYERS = [
     {"codec", "context", "discovery", "registry", "tasks"},
     {"policy"},
     {"runtime"},
-    {"catalogue", "dead_letters", "worker_job"},
+    {"catalogue", "dead_letters", "differences", "worker_job"},
     {"base", "serving", "steps", "workflow_catalogue", "workflows"},
     {"backends", "integrations"},
     {"factory"},

@@ -263,7 +263,7 @@ class CeleryBackend(TaskBackend):
 
     def _serve(self, job: WorkerJob) -> None:
         letters = LetterWriter(self.app, kind=self.broker_kind, wants=self.plan.keeps_dead_letters)
-        worker.configure(self.app, job, letters)
+        worker.configure(self.app, job, letters, self.plan)
         worker.run(self.app, job, self.address(), letters=letters, forget_job=self._in_child)
 
     def _in_child(self) -> None:

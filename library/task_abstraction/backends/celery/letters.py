@@ -8,7 +8,7 @@ import amqp.exceptions
 import kombu.exceptions
 import redis.exceptions
 
-from task_abstraction.backends.celery.queues import declaration_of_dead_letter, queue_of_routing_key
+from task_abstraction.backends.celery.queues import declaration_of_dead_letter
 from task_abstraction.config import redact
 from task_abstraction.dead_letters import (
     DeadLetter,
@@ -35,11 +35,6 @@ BROKER_REASONS = {"delivery_limit": Reason.WORKER_LOST, "expired": Reason.EXPIRE
 
 def _bytes(body: Any) -> bytes:  # noqa: ANN401 - str, bytes or memoryview, by transport
     return body.encode() if isinstance(body, str) else bytes(body or b"")
-
-
-def queue_of(message: Any) -> str:  # noqa: ANN401 - kombu's Message
-    """Queue of a message as far as the message itself knows it."""
-    return queue_of_routing_key((message.delivery_info or {}).get("routing_key"))
 
 
 def letter_of(message: Any, *, queue: str, reason: Reason, error: str) -> DeadLetter:  # noqa: ANN401 - kombu's Message
