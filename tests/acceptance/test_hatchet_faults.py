@@ -212,7 +212,7 @@ class TestOutage:
         )
 
         assert done.returncode == 1
-        assert f"hatchet at {dead}: no connection within 2 s" in done.stderr
+        assert f"hatchet at {dead}: no answer within 2 s" in done.stderr
 
 
 def test_short_lived_producers_end_cleanly(tmp_path):

@@ -18,6 +18,7 @@ from task_abstraction import (
     TaskStatus,
 )
 from task_abstraction.backends.hatchet.backend import HatchetBackend
+from task_abstraction.backends.hatchet.ids import delayed_id
 from task_abstraction.capabilities import WORKER_METRICS
 from tests.acceptance.hatchet_support import Fleet, Proxy, producing
 from tests.support.servers import free_port, wait_until
@@ -178,13 +179,21 @@ class TestHonesty:
             producer.cancel(str(uuid.uuid4()))
         assert time.monotonic() - began < 2
 
-    def test_an_unknown_delayed_id_is_unknown_soon(self, fleet, producer):
+    def test_an_unknown_delayed_id_is_unknown_soon(self, producer):
         """Neither a schedule nor a run has it."""
+        with pytest.raises(TaskNotFound):
+            producer.get_result(delayed_id(datetime.now(UTC) + timedelta(hours=1)))
+
+    def test_a_delayed_task_that_was_cancelled_stays_known(self, fleet, producer):
+        """The engine forgets a deleted schedule; another process still learns that the task was cancelled."""
         task_id = producer.using(delay=timedelta(hours=1)).submit(fleet.name("who"))
         producer.cancel(task_id)
 
-        with pytest.raises(TaskNotFound):
-            producer.get_result(task_id)
+        assert producer.get_result(task_id, timeout=20).status is TaskStatus.CANCELLED
+        with producing(fleet) as other:
+            seen = other.get_result(task_id)
+            assert (seen.status, seen.task_name, seen.task_id) == (TaskStatus.CANCELLED, fleet.name("who"), task_id)
+            other.cancel(task_id)
 
     def test_a_cancelled_task_is_cancelled(self, fleet, producer):
         """Before it began: at once."""

@@ -1,10 +1,9 @@
 """Submit, results, cancel, statistics and workers over Hatchet."""
 
 import asyncio
-import inspect
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,15 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from task_abstraction.backends.hatchet import ids
 from task_abstraction.backends.hatchet.clients import Clients
 from task_abstraction.backends.hatchet.connection import connection_of
-from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY, action, variant
+from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY, task_of
 from task_abstraction.backends.hatchet.lookup import Lookup
-from task_abstraction.backends.hatchet.options import priority_of, task_options
-from task_abstraction.backends.hatchet.place import check_place
+from task_abstraction.backends.hatchet.options import priority_of
+from task_abstraction.backends.hatchet.place import check_place, refuse_cut
 from task_abstraction.backends.hatchet.registered import not_registered
 from task_abstraction.backends.hatchet.waiting import Waiting
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result
-from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting, redact
+from task_abstraction.config import BackendConfig, WorkerPlan, read_setting, redact
 from task_abstraction.errors import ConfigurationError, UnsupportedFeature
 from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult
 from task_abstraction.policy import TaskPolicy
@@ -29,11 +28,8 @@ from task_abstraction.tasks import TaskDefinition
 from task_abstraction.worker_job import WorkerJob
 
 if TYPE_CHECKING:
-    from hatchet_sdk import Hatchet
-    from hatchet_sdk.runnables.workflow import Standalone
-
     from task_abstraction.backends.hatchet.engine import Run
-    from task_abstraction.backends.hatchet.worker import LibraryWorker, Tasks
+    from task_abstraction.backends.hatchet.worker import LibraryWorker
 
 # ruff: noqa: ANN401 - arguments and results of tasks are anything that JSON can say
 
@@ -217,11 +213,31 @@ class HatchetBackend(TaskBackend):
             if schedule is not None and rest.delete(
                 f"{rest.tenant}/workflows/scheduled/{schedule['metadata']['id']}", limit_s=self._limit_s
             ):
+                self._record_cancelled(task_id, schedule)
                 return
             run_id = lookup.run_id(task_id)
         if run_id is None or lookup.look(task_id).is_finished:
             return
+        self._cancel_run(run_id)
+
+    def _cancel_run(self, run_id: str) -> None:
+        rest = self.clients.rest
         rest.post(f"{rest.stable_tenant}/tasks/cancel", {"externalIds": [run_id]}, limit_s=self._limit_s)
+
+    def _record_cancelled(self, task_id: str, schedule: Mapping[str, Any]) -> None:
+        """Leave a cancelled run under the id of a deleted schedule, which the engine forgets."""
+        from task_abstraction.backends.hatchet.engine import Run
+
+        clients, lookup = self._built()
+        name = task_of(clients.connection.short_name(str(schedule["workflowName"])))
+        run = Run(
+            workflow=clients.connection.full_name(clients.variants.cancelled(name, limit_s=self._limit_s)),
+            envelope=schedule.get("input") or {},
+            metadata=schedule["additionalMetadata"],
+        )
+        run_id = clients.engine.submit(run, limit_s=self._limit_s)
+        lookup.begun_as(task_id, run_id)
+        self._cancel_run(run_id)
 
     # Health, statistics and life.
 
@@ -249,57 +265,11 @@ class HatchetBackend(TaskBackend):
         super().run_worker(queues=queues, concurrency=concurrency, **options)
 
     def _serve(self, job: WorkerJob) -> None:
-        from task_abstraction.backends.hatchet import listener, worker
-        from task_abstraction.backends.hatchet.sdk import client_config, new_client
+        from task_abstraction.backends.hatchet.serving import serve
 
         refuse_cut(job)
         self._ping(self._limit_s)
-        settings = load_settings_module("hatchet_settings")
-        rendered: Mapping[str, Any] = getattr(settings, "WORKER", {}).get(job.tier.name, {})
-        hatchet = new_client(client_config(self.clients.connection, healthcheck=listener.healthcheck_config()))
-        worker.run(
-            hatchet,
-            job,
-            self.tasks_of(hatchet, job),
-            labels=worker.labels_of(job, rendered.get("labels", {})),
-            address=self.address(),
-            started=self._keep_worker,
-            stop=self.stop,
-        )
-
-    def tasks_of(self, hatchet: "Hatchet", job: WorkerJob) -> "Tasks":
-        """What a worker runs: the tasks of its queues, and any other that is submitted to one of them."""
-        from task_abstraction.backends.hatchet.worker import Tasks
-
-        connection = self.clients.connection
-        made = {connection.short_name(task.name): task for task in self._standalones(hatchet, job)}
-        taken = {
-            action(connection.full_name(variant(name, queue=queue, once=False)), name): task.tasks[0]
-            for name, task in made.items()
-            for queue in job.queues
-        }
-        own = [task for name, task in made.items() if self.queue_for(name) in job.queues]
-        if not taken:
-            raise ConfigurationError("no task to run. Set TASK_MODULES or --app to modules with tasks", source="--app")
-        return Tasks(own=own, taken=taken)
-
-    def _standalones(self, hatchet: "Hatchet", job: WorkerJob) -> "Iterator[Standalone[Any, Any]]":
-        """Every task of this backend as one of the SDK, with the limits of its own tier."""
-        from task_abstraction.backends.hatchet.wrapper import Wrapped, register
-
-        settings = load_settings_module("hatchet_settings")
-        for name, definition in job.tasks.items():
-            queue = self.queue_for(name)
-            planned = self.plan.queues.get(queue)
-            if planned is not None and planned.backend not in ("", self.backend_type):
-                continue  # a task of another backend of a hybrid deployment
-            tiers = self.plan.tiers_of_queue(queue, self.backend_type)
-            policy = self.policy_for(name, queue)
-            options = task_options(definition, policy, tier=tiers[0].name if tiers else None, settings=settings)
-            yield register(
-                hatchet,
-                Wrapped(definition=definition, policy=policy, queue=queue, options=options, metrics=job.metrics),
-            )
+        serve(self, job, started=self._keep_worker)
 
     def _keep_worker(self, worker: "LibraryWorker | None") -> None:
         self._worker = worker
@@ -307,20 +277,3 @@ class HatchetBackend(TaskBackend):
     def _stop(self, job: WorkerJob, *, graceful: bool) -> None:
         if self._worker is not None:
             self._worker.ask_to_stop(graceful=graceful and job.tier.shutdown != "cut")
-
-
-def refuse_cut(job: WorkerJob) -> None:
-    """Refuse to cut synchronous tasks: they run to their end, their result is thrown away, and they run again.
-
-    Raises:
-        ConfigurationError: the tier says cut, and a task of its queues is synchronous.
-    """
-    if job.tier.shutdown != "cut":
-        return
-    sync = [name for name in job.queues_of_tasks if not inspect.iscoroutinefunction(job.tasks[name].fn)]
-    if sync:
-        raise ConfigurationError(
-            f"tier '{job.tier.name}': Hatchet cannot cut the synchronous task '{sync[0]}'. "
-            "Write shutdown.mode: drain, or make it a coroutine",
-            source="shutdown.mode",
-        )

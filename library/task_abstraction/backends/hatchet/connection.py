@@ -12,6 +12,9 @@ from uuid import UUID
 from task_abstraction.config import BackendConfig
 from task_abstraction.errors import ConfigurationError
 
+JSON_BEGIN = "ey"
+"""How the header of a token begins. The SDK refuses any other, and prints the beginning of the token."""
+
 
 def _claims(token: str) -> Mapping[str, Any]:
     """Claims of a token, unverified: the engine verifies.
@@ -25,12 +28,18 @@ def _claims(token: str) -> Mapping[str, Any]:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         UUID(claims["sub"])
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        raise ConfigurationError(
-            "HATCHET_CLIENT_TOKEN is no token of a Hatchet tenant. Create one: hatchet-admin token create",
-            source="HATCHET_CLIENT_TOKEN",
-        ) from error
+        raise _no_token() from error
+    if not token.startswith(JSON_BEGIN):
+        raise _no_token()
     found: Mapping[str, Any] = claims
     return found
+
+
+def _no_token() -> ConfigurationError:
+    return ConfigurationError(
+        "HATCHET_CLIENT_TOKEN is no token of a Hatchet tenant. Create one: hatchet-admin token create",
+        source="HATCHET_CLIENT_TOKEN",
+    )
 
 
 def _namespace(text: str) -> str:

@@ -11,6 +11,7 @@ ONCE_KEY = "taskgen_key"
 POOL_LABEL = "pool"
 """Worker label with the tier."""
 _ONCE = ".once"
+_CANCELLED = ".cancelled"
 _ON = ".on."
 _QUEUE = re.compile(r"\[queue ([^\]]+)\]$")
 
@@ -24,6 +25,11 @@ def variant(name: str, *, queue: str | None, once: bool) -> str:
     50 s instead of 7 s, measured). No task name on Hatchet has a dot.
     """
     return name + (f"{_ON}{queue.lower()}" if queue is not None else "") + (_ONCE if once else "")
+
+
+def cancelled_variant(name: str) -> str:
+    """Name of the workflow that records cancelled schedules of a task; no worker takes its action."""
+    return name + _CANCELLED
 
 
 def action(full_name: str, task: str) -> str:

@@ -14,6 +14,8 @@ from task_abstraction.models import TaskResult, TaskStatus
 
 GRACE_S = 0.2
 """A run can be read 9 to 37 ms after its submit (hatchet.md 0, measured); an id that is unknown longer is unknown."""
+FILED_S = 1.0
+"""How long a look waits for an end that the engine knows to be filed: 9 to 37 ms without a backlog."""
 OWN_GRACE_S = 60.0
 """How long a submit of this process is believed while the engine, behind its backlog, cannot show it yet."""
 OWN_IDS = 10_000
@@ -26,6 +28,9 @@ PAUSE_S = 0.02
 DELAYED_PAUSE_S = 0.25
 LONGEST_SEARCH = timedelta(days=6, hours=23)
 """Window in which the run of a delayed task is searched; a longer one is slow (the SDK warns from 7 days)."""
+
+SEARCH_MARGIN = timedelta(minutes=1)
+"""For clocks that differ."""
 
 
 class Lookup:
@@ -43,6 +48,10 @@ class Lookup:
         self._own[task_id] = name, time.monotonic()
         while len(self._own) > OWN_IDS:
             self._own.popitem(last=False)
+
+    def begun_as(self, task_id: str, run_id: str) -> None:
+        """Note which run a delayed task has."""
+        self._runs_of[task_id] = run_id
 
     def is_own(self, task_id: str) -> bool:
         """Whether this process has submitted the task a moment ago."""
@@ -64,16 +73,25 @@ class Lookup:
         return TaskResult(task_id=task_id, task_name=name, status=TaskStatus.PENDING)
 
     def _look_at_run(self, task_id: str, run_id: str) -> TaskResult[Any]:
-        limit = time.monotonic() + GRACE_S
+        """The state of a run. REST reads what is filed, seconds behind the work under load; gRPC reads the work itself.
+
+        What one process was told, another one may ask for before it is filed: an answer never goes back.
+        """
+        begin = time.monotonic()
         while True:
-            run = self.read(run_id)
-            if run is not None:
-                return self.result(task_id, run)
-            # What REST reads is filed behind the work, seconds behind under load; gRPC reads the work itself.
+            filed = self.read(run_id)
+            if filed is not None and results.is_finished(filed):
+                return self.result(task_id, filed)
             worked_on = self._clients.engine.details(run_id, limit_s=self._limit_s)
-            if worked_on is not None:
-                return self.result(task_id, worked_on)
-            if time.monotonic() > limit:
+            if worked_on is not None and results.is_completed(worked_on):
+                return self.result(task_id, {**(filed or {}), **worked_on})
+            ended = worked_on is not None and results.is_finished(worked_on)  # only REST says how: see `details`
+            if filed is not None and not ended:
+                return self.result(task_id, filed)
+            late = time.monotonic() > begin + (FILED_S if ended else GRACE_S)
+            if worked_on is not None and (late or not ended):
+                return self.result(task_id, {**(filed or {}), **worked_on})
+            if late:
                 break
             time.sleep(PAUSE_S)
         if self.is_own(task_id):
@@ -91,19 +109,20 @@ class Lookup:
             return task_id
         limit = time.monotonic() + TRIGGER_GRACE_S
         while True:
-            found = self._runs_of.get(task_id) or self._search(task_id, due)
+            found = self._runs_of.get(task_id) or self._search(task_id, due - SEARCH_MARGIN)
+            if found is None and self.schedule(task_id) is not None:
+                return None
+            # A cancelled one has its record from before it was due.
+            found = found or self._search(task_id, min(due, datetime.now(UTC)) + SEARCH_MARGIN - LONGEST_SEARCH)
             if found is not None:
                 self._runs_of[task_id] = found
                 return found
-            if self.schedule(task_id) is not None:
-                return None
-            if time.monotonic() > limit or abs(datetime.now(UTC) - due) > timedelta(minutes=1):
+            if time.monotonic() > limit or abs(datetime.now(UTC) - due) > SEARCH_MARGIN:
                 raise TaskNotFound(task_id)
             time.sleep(DELAYED_PAUSE_S)
 
-    def _search(self, task_id: str, due: datetime) -> str | None:
+    def _search(self, task_id: str, since: datetime) -> str | None:
         rest = self._clients.rest
-        since = due - timedelta(minutes=1)
         query = {
             "additional_metadata": f"{ID_KEY}:{task_id}",
             "since": since.isoformat(),

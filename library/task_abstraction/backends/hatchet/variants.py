@@ -1,10 +1,10 @@
-"""Workflows that run a task on another queue, or at most once for each key: made by the producer that needs them."""
+"""Workflows beside that of a task, made by the producer that needs them: another queue, one run a key, cancelled."""
 
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from task_abstraction.backends.hatchet.labels import variant
+from task_abstraction.backends.hatchet.labels import action, cancelled_variant, variant
 from task_abstraction.backends.hatchet.registered import Registered
 
 if TYPE_CHECKING:
@@ -38,10 +38,22 @@ class Variants:
         own = self._registered.require(name, limit_s=limit_s).queue
         elsewhere = None if queue in (None, own) else queue
         workflow = variant(name, queue=elsewhere, once=once)
-        if workflow != name and workflow not in self._put:
-            configuration = self._registered.configuration(name, limit_s=limit_s)
-            full = self._clients.connection.full_name(workflow)
-            self._clients.engine.put_variant(configuration, full, task=name, once=once, limit_s=limit_s)
-            with self._lock:
-                self._put.add(workflow)
+        if workflow != name:
+            self._put_once(workflow, name, once=once, moved=elsewhere is not None, limit_s=limit_s)
         return workflow, elsewhere or own
+
+    def cancelled(self, name: str, *, limit_s: float) -> str:
+        """The workflow, without namespace, whose runs say that a delayed task was cancelled before it began."""
+        workflow = cancelled_variant(name)
+        self._put_once(workflow, name, once=False, moved=True, limit_s=limit_s)
+        return workflow
+
+    def _put_once(self, workflow: str, name: str, *, once: bool, moved: bool, limit_s: float) -> None:
+        if workflow in self._put:
+            return
+        full = self._clients.connection.full_name(workflow)
+        configuration = self._registered.configuration(name, limit_s=limit_s)
+        taken_as = action(full, name) if moved else None
+        self._clients.engine.put_variant(configuration, full, task=name, action=taken_as, once=once, limit_s=limit_s)
+        with self._lock:
+            self._put.add(workflow)

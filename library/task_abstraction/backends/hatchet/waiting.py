@@ -97,10 +97,9 @@ class Waiting:
 
     async def _completed(self, run_id: str, told: "Finished") -> TaskResult[Any]:
         """The result that the stream told, with the times that are filed by now."""
-        read = await asyncio.to_thread(self._lookup.read, run_id)
-        run: dict[str, Any] = {} if read is None else dict(read)
-        if not results.is_finished(run):
-            run |= {"status": "COMPLETED", "finishedAt": datetime.now(UTC).isoformat()}
-            run.setdefault("actionId", told.task)
-        run["output"] = json.loads(told.output)
+        filed = await asyncio.to_thread(self._lookup.read, run_id) or {}
+        if not results.is_finished(filed):
+            now = datetime.now(UTC).isoformat()
+            filed = {"actionId": told.task, **filed, "status": "COMPLETED", "finishedAt": now}
+        run = {**filed, "output": json.loads(told.output)}
         return await asyncio.to_thread(self._lookup.result, self._task_id, run)

@@ -1,6 +1,5 @@
 """What the Hatchet tests share without an engine: a token that is none, and an HTTP server that stands for its API."""
 
-import base64
 import contextlib
 import json
 import threading
@@ -13,27 +12,13 @@ import pytest
 
 from task_abstraction.backends.hatchet.backend import HatchetBackend
 from task_abstraction.config import BackendConfig, WorkerPlan
+from tests.support.hatchet_token import fake_token
 
 with warnings.catch_warnings():
     # hatchet-sdk 1.43.1 calls tenacity 9 in a way that it warns of.
     warnings.simplefilter("ignore", DeprecationWarning)
     with contextlib.suppress(ImportError):
         import hatchet_sdk  # noqa: F401
-
-TENANT = "707d0855-80ab-4e1f-a156-f1c4546cbf52"
-
-
-def fake_token(**claims: object) -> str:
-    """A token in form only: three parts, claims of a tenant, no signature."""
-    stated = {
-        "sub": TENANT,
-        "server_url": "http://127.0.0.1:1",
-        "grpc_broadcast_address": "127.0.0.1:1",
-        "exp": 1900000000,
-        **claims,
-    }
-    parts = (json.dumps({"alg": "ES256"}), json.dumps(stated))
-    return ".".join([*(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts), "c2ln"])
 
 
 @dataclass

@@ -10,12 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from task_abstraction import BackendUnavailable, Call, ConfigurationError, TaskNotRegistered, UnsupportedFeature
-from task_abstraction.backends.hatchet.backend import refuse_cut
-from task_abstraction.backends.hatchet.place import check_place
+from task_abstraction.backends.hatchet.place import check_place, refuse_cut
 from task_abstraction.config import parse_plan
 from task_abstraction.serving import build_job
+from tests.support.hatchet_token import TENANT
 from tests.support.need import need
-from tests.unit.library.hatchet.conftest import TENANT
 
 SOON = timedelta(seconds=5)
 

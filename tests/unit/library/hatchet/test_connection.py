@@ -5,7 +5,7 @@ import pytest
 from task_abstraction import ConfigurationError
 from task_abstraction.backends.hatchet.connection import connection_of
 from task_abstraction.config import BackendConfig
-from tests.unit.library.hatchet.conftest import TENANT, fake_token
+from tests.support.hatchet_token import TENANT, fake_token
 
 
 def connection(environ=None, **params):
@@ -37,7 +37,10 @@ def test_the_namespace_is_written_as_the_sdk_writes_it():
     assert found.short_name("staging_extract") == "extract"
 
 
-@pytest.mark.parametrize("token", ["", "secret-text", "ey.ey.ey", "eyJhbGciOiJub25lIn0.e30.x"])
+NO_HEADER = "e30." + fake_token().partition(".")[2]
+
+
+@pytest.mark.parametrize("token", ["", "secret-text", "ey.ey.ey", "eyJhbGciOiJub25lIn0.e30.x", NO_HEADER])
 def test_a_text_that_is_no_token_is_refused_without_being_shown(token):
     """The message names the variable and the remedy, never the value."""
     with pytest.raises(ConfigurationError, match=r"^HATCHET_CLIENT_TOKEN is no token") as raised:

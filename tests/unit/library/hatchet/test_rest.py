@@ -9,7 +9,7 @@ from task_abstraction import BackendUnavailable
 from task_abstraction.backends.hatchet.connection import connection_of
 from task_abstraction.backends.hatchet.rest import Rest
 from task_abstraction.config import BackendConfig
-from tests.unit.library.hatchet.conftest import fake_token
+from tests.support.hatchet_token import fake_token
 
 
 @pytest.fixture

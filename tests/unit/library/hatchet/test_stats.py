@@ -7,7 +7,8 @@ import pytest
 from task_abstraction import BackendUnavailable
 from task_abstraction.backends.hatchet.backend import HatchetBackend
 from task_abstraction.config import parse_plan
-from tests.unit.library.hatchet.conftest import TENANT, Api
+from tests.support.hatchet_token import TENANT
+from tests.unit.library.hatchet.conftest import Api
 
 PLAN = parse_plan({"default_queue": "rest", "routes": [["extract_*", "files"]]})
 TENANT_PATH = f"/api/v1/tenants/{TENANT}"

@@ -74,6 +74,7 @@ class Setting:
 def setting(make_backend):
     """Four tasks of two queues, and one of another backend."""
     from task_abstraction.backends.hatchet.sdk import client_config, new_client
+    from task_abstraction.backends.hatchet.serving import tasks_of
 
     backend = make_backend(plan=PLAN)
     backend.register_task(shifted, queue="q")
@@ -82,7 +83,7 @@ def setting(make_backend):
     backend.register_task(shifted, "celery_shifted")
     job = build_job(backend, queues=["q", "elsewhere"])
     hatchet = new_client(client_config(backend.clients.connection))
-    tasks = backend.tasks_of(hatchet, job)
+    tasks = tasks_of(backend, hatchet, job)
     return Setting({made.name: made for made in tasks.own}, set(tasks.taken), job.metrics)
 
 
@@ -150,12 +151,13 @@ class TestRegistration:
     def test_a_task_of_another_queue_is_not_registered(self, make_backend):
         """Its own workers do that; it is only taken."""
         from task_abstraction.backends.hatchet.sdk import client_config, new_client
+        from task_abstraction.backends.hatchet.serving import tasks_of
 
         backend = make_backend(plan=PLAN)
         backend.register_task(shifted, queue="q")
         backend.register_task(who, "far_who")
         hatchet = new_client(client_config(backend.clients.connection))
-        tasks = backend.tasks_of(hatchet, build_job(backend, queues=["q"]))
+        tasks = tasks_of(backend, hatchet, build_job(backend, queues=["q"]))
 
         assert [task.name for task in tasks.own] == ["shifted"]
         assert set(tasks.taken) == {"shifted.on.q:shifted", "far_who.on.q:far_who"}
@@ -171,11 +173,12 @@ class TestRegistration:
     def test_nothing_is_cut_short_without_settings(self, make_backend):
         """A task that nobody limits may run and wait for a day."""
         from task_abstraction.backends.hatchet.sdk import client_config, new_client
+        from task_abstraction.backends.hatchet.serving import tasks_of
 
         backend = make_backend()
         backend.register_task(shifted)
         hatchet = new_client(client_config(backend.clients.connection))
-        (made,) = backend.tasks_of(hatchet, build_job(backend, queues=["default"])).own
+        (made,) = tasks_of(backend, hatchet, build_job(backend, queues=["default"])).own
         (step,) = made.to_proto().tasks
 
         assert (step.timeout, step.schedule_timeout, step.retries) == ("24h", "24h", 0)
