@@ -30,12 +30,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "acceptance" in item.path.parts:
             item.add_marker(pytest.mark.slow)
+        if double := item.get_closest_marker("double"):
+            item.user_properties.append(("double", double.args[0]))
         if item.get_closest_marker("server"):
             item.add_marker(pytest.mark.xdist_group("server"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name what was not run and how to get it: it must never pass for success."""
+    """Name what was not run and how to get it, and what ran against a double: neither may pass for success."""
+    doubles = Counter(
+        text
+        for report in terminalreporter.stats.get("passed", [])
+        for name, text in report.user_properties
+        if name == "double"
+    )
+    if doubles:
+        terminalreporter.section("doubles")
+    for text, count in sorted(doubles.items()):
+        terminalreporter.line(f"{count:4} test{'s' if count > 1 else ' '}  double of a {text}")
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ").removeprefix(NOT_RUN)
         for report in terminalreporter.stats.get("skipped", [])
