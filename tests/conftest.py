@@ -1,4 +1,4 @@
-"""What holds for every test: one process for the servers, and a closing table of what was not run."""
+"""What holds for every test: how the run is spread over processes, and a closing table of what was not run."""
 
 import os
 from collections import Counter
@@ -21,10 +21,19 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than processors: a test with a server waits most of its time."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all server tests in one process: they share servers, and their timings are not to disturb each other.
+    """Keep the server tests of a module in one process: they share servers and workers.
 
+    xdist begins with the groups of most tests: the modules with servers run side by side, and the thousands of single
+    tests fill what is left, so that no process waits for another at the end. A server of the session lives as long as
+    its process: it is started once for each process, not for each module.
     Acceptance tests start processes and real tools: none of them belongs to the fast tier.
     """
     for item in items:
@@ -32,8 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         if double := item.get_closest_marker("double"):
             item.user_properties.append(("double", double.args[0]))
-        if item.get_closest_marker("server"):
-            item.add_marker(pytest.mark.xdist_group("server"))
+        if item.get_closest_marker("server") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -32,7 +32,8 @@ import os, pathlib, pytest
 @pytest.mark.server
 @pytest.mark.parametrize("number", range(8))
 def test_server(number):
-    (pathlib.Path(__file__).parent / f"process-{os.getpid()}").touch()
+    here = pathlib.Path(__file__)
+    (here.parent / f"{here.stem}-process.{os.getpid()}").touch()
 """
 
 
@@ -100,16 +101,19 @@ def test_closing_table_names_what_was_not_run(tmp_path):
     assert "Tuesday" not in table
 
 
-def test_server_tests_stay_in_one_process(tmp_path):
-    """Tests that share servers are not spread over processes, each of which would start its own."""
+def test_server_tests_of_a_module_stay_in_one_process(tmp_path):
+    """Tests that share servers and workers are not spread over processes; two modules run side by side."""
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = server\n")
-    (tmp_path / "test_server.py").write_text(SERVER_TEST)
+    (tmp_path / "test_one.py").write_text(SERVER_TEST)
+    (tmp_path / "test_other.py").write_text(SERVER_TEST)
 
     done = run(sys.executable, "-m", "pytest", "-p", "no:cloudcoil", "-n2", "--dist=loadgroup", cwd=tmp_path)
 
-    assert "8 passed" in done.stdout
-    assert len(list(tmp_path.glob("process-*"))) == 1
+    assert "16 passed" in done.stdout
+    one, other = (list(tmp_path.glob(f"test_{name}-*")) for name in ("one", "other"))
+    assert (len(one), len(other)) == (1, 1)
+    assert one[0].suffix != other[0].suffix
 
 
 def test_consumers_are_listed():

@@ -247,7 +247,7 @@ def temporal() -> Iterator[Temporal]:
         try:
             yield Temporal(server)
         finally:
-            server.stop()
+            server.stop(kill=True)  # with many namespaces a gentle end takes half a minute; its data ends with it
 
 
 def hatchet_environment() -> dict[str, str]:
