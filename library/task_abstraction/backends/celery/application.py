@@ -11,6 +11,7 @@ from celery.app.defaults import NAMESPACES, flatten
 from celery.result import AsyncResult
 
 from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deliverable, has_quorum_queues
+from task_abstraction.backends.celery.unread import refuse_unread
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
 from task_abstraction.context import ENQUEUED_AT_HEADER
@@ -97,9 +98,17 @@ def known_settings() -> frozenset[str]:
 
 
 def rendered_settings() -> dict[str, Any]:
-    """The names of the rendered settings module, or nothing."""
+    """The names of the rendered settings module, or nothing.
+
+    Raises:
+        ConfigurationError: the module has a setting that Celery does not read.
+    """
     module = load_settings_module(SETTINGS_MODULE)
-    return {} if module is None else {name: value for name, value in vars(module).items() if name in known_settings()}
+    if module is None:
+        return {}
+    known = known_settings()
+    refuse_unread(vars(module), known, str(module.__file__))
+    return {name: value for name, value in vars(module).items() if name in known}
 
 
 def result_store(config: BackendConfig, rendered: Mapping[str, Any]) -> str:
