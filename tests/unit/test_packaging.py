@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import taskgen
+from task_abstraction.errors import REQUIREMENTS
 from taskgen.data import data_root
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,12 @@ def test_extras_are_those_of_the_library(extra):
     theirs = metadata("library/pyproject.toml")["optional-dependencies"]
 
     assert theirs[extra] == ours[extra]
+
+
+@pytest.mark.parametrize("backend", sorted(REQUIREMENTS))
+def test_an_install_line_has_the_bounds_of_the_extra(backend):
+    """What an error tells people to install is what the extra installs."""
+    assert [REQUIREMENTS[backend]] == metadata("library/pyproject.toml")["optional-dependencies"][backend]
 
 
 def test_library_needs_nothing():

@@ -99,7 +99,7 @@ MESSAGES = [
         errors.BackendNotInstalled("celery", "No module named 'celery'"),
         (
             "Failed to create celery backend: No module named 'celery'. Install required dependencies for celery "
-            "backend.\nBackend 'celery' not available. Install with: pip install 'task-abstraction[celery]'"
+            "backend.\nBackend 'celery' not available. Install with: pip install 'celery[redis]>=5.7,<5.8'"
         ),
     ),
     (errors.TaskNotRegistered.workflow("w"), "Workflow 'w' not registered"),
