@@ -202,6 +202,12 @@ CONSUMERS: tuple[Consumer, ...] = (
         remedy=_from_extra("verify"),
     ),
     Consumer(
+        name="pyright",
+        checks="the types of the library, beside mypy",
+        absent=_programs("pyright"),
+        remedy=_from_extra("dev"),
+    ),
+    Consumer(
         name="celery",
         checks="rendered Celery settings against the installed Celery",
         absent=_module("celery"),
