@@ -12,6 +12,8 @@ PREFIXES = frozenset({"beat", "broker", "event", "result", "task", "worker"})
 """First words of Celery's settings that helpers of a settings module hardly have."""
 ALIKE = 0.8
 """How alike a misspelt name and a known one are, by difflib's ratio."""
+OLD_KEYS: Mapping[str, str] = vars(defaults)["_TO_NEW_KEY"]
+"""Celery's own table of its upper-case names."""
 # What people write for retries; Celery declares them on the task, and so does the library.
 RETRY_NAMES = frozenset({"task_max_retries", "task_retry_delay", "task_retry_policy", "task_default_retry_delay"})
 RETRY_REMEDY = "Retries are declared: @task(retry=RetryPolicy(...)), or `retry` of the tier or task in the profile"
@@ -26,9 +28,8 @@ def refuse_unread(names: Mapping[str, Any], known: Collection[str], place: str) 
     for name in names:
         if name in known:
             continue
-        if name in defaults._TO_NEW_KEY:  # noqa: SLF001 - Celery's own table of its old names
-            new = defaults._TO_NEW_KEY[name]  # noqa: SLF001
-            raise ConfigurationError(f"{place}: '{name}' is an old key. Write '{new}'", source=place)
+        if name in OLD_KEYS:
+            raise ConfigurationError(f"{place}: '{name}' is an old key. Write '{OLD_KEYS[name]}'", source=place)
         if name.partition("_")[0] in PREFIXES:
             raise ConfigurationError(f"{place}: Celery has no setting '{name}'. {_remedy(name, known)}", source=place)
 
