@@ -95,7 +95,6 @@ def _refused(backend: str, feature: Feature, mechanism: str, hint: str) -> Capab
 
 F = Feature
 NO_GRAPH: Final = ("workflows are series-parallel", "Write it as sequential and parallel patterns")
-NO_WORKFLOWS: Final = ("not implemented yet", "Submit the steps one by one, or use a celery profile")
 CELERY: Final = (
     _native("celery", F.RESULTS, "result backend", "result store"),
     _refused("celery", F.RESULTS, "no result store is configured", "Set CELERY_RESULT_BACKEND"),
@@ -189,10 +188,10 @@ HATCHET: Final = (
     _native("hatchet", F.CANCEL_PENDING, "cancel"),
     _native("hatchet", F.CANCEL_RUNNING, "cooperative for sync code"),
     _native("hatchet", F.BATCH, "run_many"),
-    _refused("hatchet", F.CHAIN, *NO_WORKFLOWS),
-    _refused("hatchet", F.GROUP, *NO_WORKFLOWS),
-    _refused("hatchet", F.CHORD, *NO_WORKFLOWS),
-    _refused("hatchet", F.DAG, *NO_WORKFLOWS),
+    _native("hatchet", F.CHAIN, "one durable interpreter task"),
+    _native("hatchet", F.GROUP, "one durable interpreter task"),
+    _native("hatchet", F.CHORD, "one durable interpreter task"),
+    _refused("hatchet", F.DAG, *NO_GRAPH),
     _native("hatchet", F.DURABLE, "durable_task"),
     _emulated("hatchet", F.PROGRESS, "log or metadata"),
     _native("hatchet", F.STREAMING, "put_stream"),

@@ -28,6 +28,7 @@ class WorkflowSubmission:
 class WorkflowCatalogue(Catalogue):
     """The workflows that one backend knows; a backend that runs them implements `_send_workflow`.
 
+    It returns the id: `submission.workflow_id` unless the engine chooses its own.
     Its `_look` then answers the id of a workflow with a `WorkflowResult`, and its `_cancel` takes that id, too.
     """
 
@@ -39,7 +40,7 @@ class WorkflowCatalogue(Catalogue):
     def get_result(self, task_id: str, *, timeout: float | None = None) -> TaskResult[Any]:
         """Return what is known about an id."""
 
-    def _send_workflow(self, submission: WorkflowSubmission) -> None:
+    def _send_workflow(self, submission: WorkflowSubmission) -> str:
         raise UnsupportedFeature(
             self.backend_type,
             Feature.CHAIN,
@@ -111,9 +112,7 @@ class WorkflowCatalogue(Catalogue):
             known = self.definition(step.task_name)
             if known is not None:
                 bind_step(known.fn, initial, step.kwargs or {}, first=True)
-        submission = WorkflowSubmission(definition=definition, initial=initial)
-        self._send_workflow(submission)
-        return submission.workflow_id
+        return self._send_workflow(WorkflowSubmission(definition=definition, initial=initial))
 
     def get_workflow_result(self, workflow_id: str, *, timeout: float | None = None) -> WorkflowResult[Any]:
         """Return what is known about a workflow; with `timeout` (seconds) wait for its end.

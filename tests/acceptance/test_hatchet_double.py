@@ -103,8 +103,9 @@ class TestHatchetDouble:
         assert (count.timeout, count.retries, stumble.retries) == ("90s", 0, 1)
         assert count.schedule_timeout == "24h"
         assert place.double.workflows["double_count"].description == "[queue parts]"
-        assert dict(registered.slot_config) == {"default": 3}
+        assert dict(registered.slot_config) == {"default": 3, "durable": 1000}
         assert {"double_count:count", "double_count.on.parts:count"} <= set(registered.actions)
+        assert "double_taskgen.workflow:taskgen.workflow" in registered.actions
         assert registered.labels["queue:parts"].int_value == 1
 
     def test_a_result_comes_back(self, place):

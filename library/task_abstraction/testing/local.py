@@ -204,9 +204,10 @@ class LocalBackend(TaskBackend):
             for queue in queues
         }
 
-    def _send_workflow(self, submission: WorkflowSubmission) -> None:
+    def _send_workflow(self, submission: WorkflowSubmission) -> str:
         flow = self._flows[submission.workflow_id] = WorkflowRecord(submission)
         self._begin(flow, flow.interpreter.start())
+        return submission.workflow_id
 
     def _begin(self, flow: WorkflowRecord, calls: Sequence[StepCall]) -> None:
         for call in calls:

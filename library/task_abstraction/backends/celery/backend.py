@@ -189,7 +189,7 @@ class CeleryBackend(TaskBackend):
             return workflows.state_of(task_id, meta["result"], self._look)
         return to_result(task_id, meta, self._decode)
 
-    def _send_workflow(self, submission: WorkflowSubmission) -> None:
+    def _send_workflow(self, submission: WorkflowSubmission) -> str:
         self.require(Feature.RESULTS, submission.definition.name)
         canvas = workflows.build(self.app, submission, self.queue_for, encode)
         name = submission.definition.name
@@ -200,6 +200,7 @@ class CeleryBackend(TaskBackend):
         except BackendUnavailable:
             self._unmark(submission.workflow_id)
             raise
+        return submission.workflow_id
 
     def _wait(self, task_id: str, timeout: float) -> TaskResult[Any]:
         known = self._look(task_id)

@@ -26,6 +26,7 @@ from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.loop import PROCESS_LOOP
 from task_abstraction.tasks import TaskDefinition
 from task_abstraction.worker_job import WorkerJob
+from task_abstraction.workflow_catalogue import WorkflowSubmission
 
 if TYPE_CHECKING:
     from task_abstraction.backends.hatchet.engine import Run
@@ -57,7 +58,7 @@ class HatchetBackend(TaskBackend):
             with self._lock:
                 if self._made is None or self._made[0].pid != os.getpid():
                     clients = Clients(connection_of(self.config), self._queue_of_route)
-                    self._made = clients, Lookup(clients, self._decode, limit_s=self._limit_s)
+                    self._made = clients, Lookup(clients, self._decode, self.decoded, limit_s=self._limit_s)
         return self._made
 
     @property
@@ -121,14 +122,14 @@ class HatchetBackend(TaskBackend):
 
     # Submit.
 
-    def _chosen_queue(self, submission: Submission) -> str | None:
-        """The queue that a submit, a declaration or a route chose; None where only a default did.
+    def chosen_queue(self, name: str) -> str | None:
+        """The queue that a declaration or a route chose; None where only a default did.
 
         A producer that knows nothing but the name must not send a task away from the queue that its worker gave it.
         """
-        name, definition = submission.name, self.definition(submission.name)
+        definition = self.definition(name)
         declared = definition.queue if definition is not None else None
-        return submission.options.queue or declared or self._declared.get(name) or self.plan.route_of(name)
+        return declared or self._declared.get(name) or self.plan.route_of(name)
 
     def _target(self, submission: Submission) -> tuple[str, dict[str, str]]:
         """The workflow of a submit by its full name, and its metadata.
@@ -137,8 +138,9 @@ class HatchetBackend(TaskBackend):
             TaskNotRegistered: no worker has registered the task.
         """
         key, clients = submission.options.idempotency_key, self.clients
+        chosen = submission.options.queue or self.chosen_queue(submission.name)
         workflow, queue = clients.variants.workflow(
-            submission.name, queue=self._chosen_queue(submission), once=key is not None, limit_s=self._limit_s
+            submission.name, queue=chosen, once=key is not None, limit_s=self._limit_s
         )
         metadata = {**submission.headers, QUEUE_KEY: queue or submission.queue}
         if key is not None:
@@ -169,6 +171,11 @@ class HatchetBackend(TaskBackend):
         for task_id, submission in zip(task_ids, submissions, strict=True):
             self.lookup.remember(task_id, submission.name)
         return task_ids
+
+    def _send_workflow(self, submission: WorkflowSubmission) -> str:
+        from task_abstraction.backends.hatchet.flows import submit
+
+        return submit(self, submission, limit_s=self._limit_s)
 
     def _schedule(self, submission: Submission, due_at: datetime) -> str:
         rest = self.clients.rest
@@ -218,11 +225,12 @@ class HatchetBackend(TaskBackend):
             run_id = lookup.run_id(task_id)
         if run_id is None or lookup.look(task_id).is_finished:
             return
-        self._cancel_run(run_id)
+        self.cancel_runs([run_id])
 
-    def _cancel_run(self, run_id: str) -> None:
+    def cancel_runs(self, run_ids: Sequence[str]) -> None:
+        """Cancel runs by the ids of the engine; what they have started is cancelled with them."""
         rest = self.clients.rest
-        rest.post(f"{rest.stable_tenant}/tasks/cancel", {"externalIds": [run_id]}, limit_s=self._limit_s)
+        rest.post(f"{rest.stable_tenant}/tasks/cancel", {"externalIds": list(run_ids)}, limit_s=self._limit_s)
 
     def _record_cancelled(self, task_id: str, schedule: Mapping[str, Any]) -> None:
         """Leave a cancelled run under the id of a deleted schedule, which the engine forgets."""
@@ -237,7 +245,7 @@ class HatchetBackend(TaskBackend):
         )
         run_id = clients.engine.submit(run, limit_s=self._limit_s)
         lookup.begun_as(task_id, run_id)
-        self._cancel_run(run_id)
+        self.cancel_runs([run_id])
 
     # Health, statistics and life.
 

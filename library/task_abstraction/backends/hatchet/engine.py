@@ -186,6 +186,7 @@ class Engine:
             "status": RunStatus.Name(run.status),
             "errorMessage": run.error,
             "output": json.loads(run.output) if run.output else {},
+            "additionalMetadata": json.loads(answer.additional_metadata or "{}"),
         }
 
     def ping(self, limit_s: float) -> None:

@@ -2,15 +2,15 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from task_abstraction.backends.hatchet import ids, results
+from task_abstraction.backends.hatchet import flows, ids, results
 from task_abstraction.backends.hatchet.clients import Clients
 from task_abstraction.backends.hatchet.labels import ID_KEY, task_of
 from task_abstraction.errors import TaskNotFound
-from task_abstraction.models import TaskResult, TaskStatus
+from task_abstraction.models import TaskResult, TaskStatus, WorkflowResult
 
 GRACE_S = 0.2
 """A run can be read 9 to 37 ms after its submit (hatchet.md 0, measured); an id that is unknown longer is unknown."""
@@ -33,19 +33,31 @@ SEARCH_MARGIN = timedelta(minutes=1)
 """For clocks that differ."""
 
 
+PAGE = 100
+"""Runs that one look at the steps of a workflow lists."""
+DecodeWorkflow = Callable[[WorkflowResult[Any]], WorkflowResult[Any]]
+"""Rebuild the final value of a workflow."""
+
+
 class Lookup:
     """Answers about ids; asks the engine each time."""
 
-    def __init__(self, clients: Clients, decode: results.Decode, *, limit_s: float) -> None:
+    def __init__(
+        self, clients: Clients, decode: results.Decode, decode_workflow: DecodeWorkflow, *, limit_s: float
+    ) -> None:
         self._clients = clients
         self._decode = decode
+        self._decode_workflow = decode_workflow
         self._limit_s = limit_s
         self._runs_of: dict[str, str] = {}
-        self._own: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._own: OrderedDict[str, tuple[TaskResult[Any], float]] = OrderedDict()
 
-    def remember(self, task_id: str, name: str) -> None:
-        """Note that this process has submitted a task."""
-        self._own[task_id] = name, time.monotonic()
+    def remember(self, task_id: str, name: str, *, steps: int | None = None) -> None:
+        """Note that this process has submitted a task, or a workflow of so many steps."""
+        pending: TaskResult[Any] = TaskResult(task_id=task_id, task_name=name, status=TaskStatus.PENDING)
+        if steps is not None:
+            pending = WorkflowResult(task_id=task_id, task_name=name, status=TaskStatus.PENDING, total_steps=steps)
+        self._own[task_id] = pending, time.monotonic()
         while len(self._own) > OWN_IDS:
             self._own.popitem(last=False)
 
@@ -95,7 +107,7 @@ class Lookup:
                 break
             time.sleep(PAUSE_S)
         if self.is_own(task_id):
-            return TaskResult(task_id=task_id, task_name=self._own[task_id][0], status=TaskStatus.PENDING)
+            return self._own[task_id][0]
         raise TaskNotFound(task_id)
 
     def run_id(self, task_id: str) -> str | None:
@@ -158,4 +170,32 @@ class Lookup:
                 now = self.read(run_id)
                 if now is not None and now.get("retryCount") != run.get("retryCount"):
                     return self.result(task_id, now)
-        return results.to_result(task_id, run, self._decode)
+        if not flows.is_workflow(run):
+            return results.to_result(task_id, run, self._decode)
+        metadata = run.get("additionalMetadata")
+        if metadata is None:  # only the stream has told of it
+            metadata = (self._clients.engine.details(task_id, limit_s=self._limit_s) or {}).get(
+                "additionalMetadata", {}
+            )
+        found = flows.to_result(task_id, run, metadata, lambda: self._completed_children(task_id))
+        return self._decode_workflow(found)
+
+    def _completed_children(self, run_id: str) -> int:
+        """Runs that a run has started and that are filed as completed."""
+        rest, found = self._clients.rest, 0
+        since = datetime.now(UTC) - LONGEST_SEARCH
+        query = {
+            "parent_task_external_id": run_id,
+            "statuses": "COMPLETED",
+            "since": since.isoformat(),
+            "only_tasks": "false",
+            "include_payloads": "false",
+            "limit": str(PAGE),
+        }
+        while True:
+            page = {**query, "offset": str(found)}
+            answer = rest.get(f"{rest.stable_tenant}/workflow-runs", page, limit_s=self._limit_s)
+            rows = (answer or {}).get("rows") or []
+            found += len(rows)
+            if len(rows) < PAGE:
+                return found

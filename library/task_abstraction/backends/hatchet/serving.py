@@ -7,6 +7,7 @@ from hatchet_sdk import Hatchet
 from hatchet_sdk.runnables.workflow import Standalone
 
 from task_abstraction.backends.hatchet import listener, worker
+from task_abstraction.backends.hatchet.interpreter import interpreter
 from task_abstraction.backends.hatchet.labels import action, variant
 from task_abstraction.backends.hatchet.options import task_options
 from task_abstraction.backends.hatchet.sdk import client_config, new_client
@@ -37,7 +38,7 @@ def serve(backend: "HatchetBackend", job: WorkerJob, *, started: Callable[[Libra
 
 
 def tasks_of(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) -> Tasks:
-    """What a worker runs: the tasks of its queues, and any other that is submitted to one of them.
+    """What a worker runs: the tasks of its queues, any other that is submitted to one of them, and workflows.
 
     Raises:
         ConfigurationError: there is none.
@@ -52,7 +53,7 @@ def tasks_of(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) -> Tas
     own = [task for name, task in made.items() if backend.queue_for(name) in job.queues]
     if not taken:
         raise ConfigurationError("no task to run. Set TASK_MODULES or --app to modules with tasks", source="--app")
-    return Tasks(own=own, taken=taken)
+    return Tasks(own=own, taken=taken, interpreter=interpreter(hatchet, backend.cancel_runs))
 
 
 def _standalones(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) -> Iterator[Standalone[Any, Any]]:

@@ -20,6 +20,7 @@ from task_abstraction.models import Reason
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.execution import arun_task, describe_error, enqueued_at, run_task
 from task_abstraction.runtime.worker_metrics import WorkerMetrics
+from task_abstraction.steps import step_envelope
 from task_abstraction.tasks import TaskDefinition
 
 
@@ -136,12 +137,14 @@ def body_of(task: Wrapped) -> Callable[..., Any]:
     def run(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
         context = context_of(task, ctx)
         with counted(task, context):
-            return {"result": run_task(definition, envelope, context)}
+            bound = step_envelope(definition.fn, envelope, context.headers)
+            return {"result": run_task(definition, bound, context)}
 
     async def arun(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
         context = context_of(task, ctx)
         with counted(task, context):
-            return {"result": await arun_task(definition, envelope, context)}
+            bound = step_envelope(definition.fn, envelope, context.headers)
+            return {"result": await arun_task(definition, bound, context)}
 
     return arun if inspect.iscoroutinefunction(definition.fn) else run
 

@@ -105,8 +105,9 @@ class TemporalBackend(TaskBackend):
         )
         await flows.start(await self._connection.client(), submission, layers)
 
-    def _send_workflow(self, submission: WorkflowSubmission) -> None:
+    def _send_workflow(self, submission: WorkflowSubmission) -> str:
         self._connection.run(self._start_workflow(submission))
+        return submission.workflow_id
 
     def _look(self, task_id: str) -> TaskResult[Any]:
         return self._connection.run(self._with_handle(task_id, self._describe))
