@@ -128,12 +128,12 @@ class Redis:
 
 
 @contextlib.contextmanager
-def redis() -> Iterator[Redis]:
+def redis(*, fsync: str = "always") -> Iterator[Redis]:
     """Start a Redis that keeps its data over a restart, as a broker must."""
     with _folder() as folder:
         port = free_port()
         command = [redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-        command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        command += ["--save", "", "--appendonly", "yes", "--appendfsync", fsync]
         server = Server(command, port, folder, lambda: answers(port, b"PING\r\n", b"+PONG")).start()
         try:
             yield Redis(server)
