@@ -1,11 +1,11 @@
 """Tasks as application code sees them: the decorator, the typed task, the handle, the registry of this process."""
 
-import inspect
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
+from task_abstraction.codec import signature_of
 from task_abstraction.errors import ConfigurationError, TaskAlreadyRegistered
 from task_abstraction.models import Call, RetryPolicy, SubmitOptions, TaskResult, TaskStatus
 
@@ -35,7 +35,7 @@ class TaskDefinition:
             TypeError: the call does not fit the signature.
         """
         try:
-            inspect.signature(self.fn).bind(*args, **kwargs)
+            signature_of(self.fn).bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"task '{self.name}': {error}") from None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.app.defaults import NAMESPACES, flatten
+from celery.backends.redis import RedisBackend
 from celery.result import AsyncResult
 
 from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deliverable, has_quorum_queues
@@ -22,6 +23,8 @@ NO_RESULTS = "disabled://"
 """Celery's own name for having no result store."""
 SUBMITTED = "SUBMITTED"
 """State that is stored before publish, so that an unknown id can be told from a queued one."""
+WORKFLOW = "WORKFLOW"
+"""State of the record that is stored before publish under the id of a workflow."""
 # Settings that the code of Celery reads although its table of settings does not list them (celery 5.7.0, from source).
 UNLISTED = frozenset(
     {"redis_backend_health_check_interval", "redis_backend_credential_provider", "redis_client_name"}
@@ -77,6 +80,10 @@ class LibraryCelery(Celery):
             return {**meta, **_record_of(state, request)}
 
         backend._get_result_meta = with_record  # noqa: SLF001
+        if isinstance(backend, RedisBackend):
+            # Redis hears of a submit that somebody may wait for; here only who really waits subscribes, and a producer
+            # that never does leaves no subscription behind, whose messages nobody would read.
+            backend.on_task_call = lambda *_: None  # type: ignore[method-assign]
         return backend
 
 

@@ -18,16 +18,16 @@ from celery.exceptions import BackendError
 from celery.exceptions import TimeoutError as WaitTimeout
 
 from task_abstraction.backends.celery import probe, worker, workflows
-from task_abstraction.backends.celery.application import NO_RESULTS, SUBMITTED, LibraryCelery, make_app
+from task_abstraction.backends.celery.application import NO_RESULTS, SUBMITTED, WORKFLOW, LibraryCelery, make_app
 from task_abstraction.backends.celery.letter_store import CeleryLetterStore
 from task_abstraction.backends.celery.letters import LetterWriter
-from task_abstraction.backends.celery.results import close_store, to_result
+from task_abstraction.backends.celery.results import Awaited, NotAwaitable, close_store, to_result
 from task_abstraction.backends.celery.schedules import last_sends
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result, encode
 from task_abstraction.config import BackendConfig, WorkerPlan, redact
 from task_abstraction.config.redaction import remember_secrets_of
-from task_abstraction.errors import BackendUnavailable, ResultTimeout, UnsupportedFeature
+from task_abstraction.errors import BackendUnavailable, ResultTimeout, TaskNotFound, UnsupportedFeature
 from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult, WorkflowResult
 from task_abstraction.worker_job import WorkerJob
 from task_abstraction.workflow_catalogue import WorkflowSubmission
@@ -185,7 +185,7 @@ class CeleryBackend(TaskBackend):
             self.require(Feature.RESULTS, "*")
         with self._reaching(self._result_address()):
             meta = self.app.backend.get_task_meta(task_id, cache=False)
-        if meta.get("status") == workflows.WORKFLOW:
+        if meta.get("status") == WORKFLOW:
             return workflows.state_of(task_id, meta["result"], self._look)
         return to_result(task_id, meta, self._decode)
 
@@ -193,7 +193,7 @@ class CeleryBackend(TaskBackend):
         self.require(Feature.RESULTS, submission.definition.name)
         canvas = workflows.build(self.app, submission, self.queue_for, encode)
         name = submission.definition.name
-        self._mark(name, submission.workflow_id, workflows.WORKFLOW, workflows.record_of(submission.definition, canvas))
+        self._mark(name, submission.workflow_id, WORKFLOW, workflows.record_of(submission.definition, canvas))
         try:
             with self._reaching():
                 canvas.signature.apply_async()
@@ -203,13 +203,16 @@ class CeleryBackend(TaskBackend):
         return submission.workflow_id
 
     def _wait(self, task_id: str, timeout: float) -> TaskResult[Any]:
-        known = self._look(task_id)
-        if known.is_finished:
-            return known
-        if isinstance(known, WorkflowResult):
-            return super()._wait(task_id, timeout)
+        backend: Any = self.app.backend
+        if not isinstance(backend, RedisBackend):
+            # Others are asked again and again by Celery itself, which does not stop at an unknown id.
+            known = self._look(task_id)
+            if known.is_finished:
+                return known
+            if isinstance(known, WorkflowResult):
+                return super()._wait(task_id, timeout)
         seconds = None if timeout == float("inf") else timeout
-        waiting: Any = self.app.AsyncResult(task_id)
+        waiting: Any = Awaited(task_id, backend=backend, app=self.app)
         try:
             with self._reaching(self._result_address()):
                 # Redis announces results; the interval is for result backends that have to be asked.
@@ -217,6 +220,10 @@ class CeleryBackend(TaskBackend):
                 meta = waiting._get_task_meta()  # noqa: SLF001 - what the wait has just received
         except WaitTimeout:
             raise ResultTimeout(task_id, timeout) from None
+        except NotAwaitable as answer:
+            if answer.state == WORKFLOW:
+                return super()._wait(task_id, timeout)
+            raise TaskNotFound(task_id) from None
         finally:
             self._stop_listening(waiting)
         return to_result(task_id, meta, self._decode)

@@ -16,8 +16,6 @@ from task_abstraction.steps import FIRST, NEXT, STEP_HEADER
 from task_abstraction.workflow_catalogue import WorkflowSubmission
 from task_abstraction.workflows import Layer, WorkflowDefinition, layers_of
 
-WORKFLOW = "WORKFLOW"
-"""State of the record that is stored before publish under the id of a workflow."""
 COLLECT = "task_abstraction.collect"
 """Built-in task that ends a parallel pattern: the body of its chord, which hands the list on."""
 
