@@ -8,10 +8,10 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.app.defaults import NAMESPACES, flatten
-from celery.backends.redis import RedisBackend
 from celery.result import AsyncResult
 
 from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deliverable, has_quorum_queues
+from task_abstraction.backends.celery.store import with_records
 from task_abstraction.backends.celery.unread import refuse_unread
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
@@ -21,10 +21,6 @@ from task_abstraction.errors import ConfigurationError
 SETTINGS_MODULE = "celeryconfig"
 NO_RESULTS = "disabled://"
 """Celery's own name for having no result store."""
-SUBMITTED = "SUBMITTED"
-"""State that is stored before publish, so that an unknown id can be told from a queued one."""
-WORKFLOW = "WORKFLOW"
-"""State of the record that is stored before publish under the id of a workflow."""
 # Settings that the code of Celery reads although its table of settings does not list them (celery 5.7.0, from source).
 UNLISTED = frozenset(
     {"redis_backend_health_check_interval", "redis_backend_credential_provider", "redis_client_name"}
@@ -73,29 +69,7 @@ class LibraryCelery(Celery):
 
     def _get_backend(self) -> Any:  # noqa: ANN401 - a class chosen by URL
         backend = super()._get_backend()  # type: ignore[misc]  # private, and absent from celery-types
-        plain = backend._get_result_meta  # noqa: SLF001 - `result_extended` would store the arguments once more
-
-        def with_record(result: Any, state: str, traceback: Any, request: Any, **options: Any) -> Any:  # noqa: ANN401
-            meta = plain(result, state, traceback, request, **options)
-            return {**meta, **_record_of(state, request)}
-
-        backend._get_result_meta = with_record  # noqa: SLF001
-        if isinstance(backend, RedisBackend):
-            # Redis hears of a submit that somebody may wait for; here only who really waits subscribes, and a producer
-            # that never does leaves no subscription behind, whose messages nobody would read.
-            backend.on_task_call = lambda *_: None  # type: ignore[method-assign]
-        return backend
-
-
-def _record_of(state: str, request: Any) -> dict[str, Any]:  # noqa: ANN401 - Celery's Context
-    if request is None:
-        return {}
-    started = getattr(request, "task_started_at", None)
-    if state == "STARTED":
-        started = request.task_started_at = time.time()
-    retries = getattr(request, "retries", None) or 0
-    attempts = 0 if state == SUBMITTED else retries + 1
-    return {"name": getattr(request, "task", None), "attempts": attempts, "started_at": started}
+        return with_records(backend)
 
 
 def known_settings() -> frozenset[str]:

@@ -18,11 +18,12 @@ from celery.exceptions import BackendError
 from celery.exceptions import TimeoutError as WaitTimeout
 
 from task_abstraction.backends.celery import probe, worker, workflows
-from task_abstraction.backends.celery.application import NO_RESULTS, SUBMITTED, WORKFLOW, LibraryCelery, make_app
+from task_abstraction.backends.celery.application import NO_RESULTS, LibraryCelery, make_app
 from task_abstraction.backends.celery.letter_store import CeleryLetterStore
 from task_abstraction.backends.celery.letters import LetterWriter
 from task_abstraction.backends.celery.results import Awaited, NotAwaitable, close_store, to_result
 from task_abstraction.backends.celery.schedules import last_sends
+from task_abstraction.backends.celery.store import SUBMITTED, WORKFLOW
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result, encode
 from task_abstraction.config import BackendConfig, WorkerPlan, redact
@@ -109,7 +110,8 @@ class CeleryBackend(TaskBackend):
             yield
         except OUTAGES as error:
             reason = redact(str(error)) or type(error).__name__
-            raise BackendUnavailable("celery", address or self.address(), reason) from error
+            where = self.address() if address is None else redact(address)
+            raise BackendUnavailable("celery", where, reason) from error
 
     def check_options(self, name: str, options: SubmitOptions) -> None:
         """Refuse, besides the table's refusals, a delay that Redis would deliver again and again."""
@@ -165,7 +167,8 @@ class CeleryBackend(TaskBackend):
             # protect, and nobody waits for this state.
             meta = backend._get_result_meta(value, state, None, request)  # noqa: SLF001
             record = backend.encode({**meta, "task_id": task_id})
-            backend.client.set(backend.get_key_for_task(task_id), record, ex=backend.expires or None)
+            limit = ("EX", backend.expires) if backend.expires else ()
+            backend.client.execute_command("SET", backend.get_key_for_task(task_id), record, *limit)
 
     def _unmark(self, task_id: str) -> None:
         try:
@@ -174,7 +177,7 @@ class CeleryBackend(TaskBackend):
             return  # the broker's outage is what the caller hears of; the marker expires by itself
 
     def _result_address(self) -> str:
-        return redact(str(self.config.connection_params.get("result_backend", "")))
+        return str(self.config.connection_params.get("result_backend", ""))
 
     def _decode(self, name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         definition = self.definition(name)

@@ -11,8 +11,9 @@ import amqp.exceptions
 from celery.app.task import Context
 from kombu import Queue
 
-from task_abstraction.backends.celery.application import NO_RESULTS, SUBMITTED
+from task_abstraction.backends.celery.application import NO_RESULTS
 from task_abstraction.backends.celery.letters import PUBLISH_RETRY, letter_in
+from task_abstraction.backends.celery.store import SUBMITTED
 from task_abstraction.context import ENQUEUED_AT_HEADER
 from task_abstraction.dead_letters import Choice, DeadLetter, dead_letter_queue, from_json
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from celery import states
 
-from task_abstraction.backends.celery.application import SUBMITTED, WORKFLOW, QuietResult
+from task_abstraction.backends.celery.application import QuietResult
+from task_abstraction.backends.celery.store import SUBMITTED, WORKFLOW
 from task_abstraction.errors import TaskNotFound
 from task_abstraction.models import TaskResult, TaskStatus
 from task_abstraction.runtime.execution import describe_error

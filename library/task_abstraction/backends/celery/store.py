@@ -1,0 +1,74 @@
+"""Celery's result store with what the library adds to its records, and without what nobody hears."""
+
+# ruff: noqa: ANN401, SLF001 - Celery's stores are untyped, and what is changed here has no public name
+
+import time
+from functools import partial
+from typing import Any
+
+from celery import states
+from celery.backends.redis import RedisBackend
+from redis.exceptions import ResponseError
+
+SUBMITTED = "SUBMITTED"
+"""State that is stored before publish, so that an unknown id can be told from a queued one."""
+WORKFLOW = "WORKFLOW"
+"""State of the record that is stored before publish under the id of a workflow."""
+
+
+def with_records(store: Any) -> Any:
+    """Let a store also keep task, attempts and start; `result_extended` would keep the arguments once more."""
+    plain = store._get_result_meta
+
+    def with_record(result: Any, state: str, traceback: Any, request: Any, **options: Any) -> Any:
+        meta = plain(result, state, traceback, request, **options)
+        return {**meta, **_record_of(state, request)}
+
+    store._get_result_meta = with_record
+    if isinstance(store, RedisBackend):
+        _quieten(store)
+    return store
+
+
+def _record_of(state: str, request: Any) -> dict[str, Any]:
+    if request is None:
+        return {}
+    started = getattr(request, "task_started_at", None)
+    if state == "STARTED":
+        started = request.task_started_at = time.time()
+    retries = getattr(request, "retries", None) or 0
+    attempts = 0 if state == SUBMITTED else retries + 1
+    return {"name": getattr(request, "task", None), "attempts": attempts, "started_at": started}
+
+
+def _quieten(store: Any) -> None:
+    """Spare Redis what costs commands and is of no use to anybody.
+
+    - A submit subscribes to its result. Here only who waits does: a producer that never waits would leave a
+      subscription for each task, with messages that nobody reads.
+    - A begin costs four commands: Celery reads the present record first, because nothing may replace a success, and it
+      announces each state. But nobody waits for a begin, and SET tells what it has replaced: a success (this attempt is
+      a late duplicate) is put back.
+    """
+    plain = store._store_result
+
+    def store_result(
+        task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **options: Any
+    ) -> Any:
+        if state != states.STARTED:
+            return plain(task_id, result, state, traceback, request, **options)
+        meta = store._get_result_meta(result, state, traceback, request)
+        put = partial(store.client.set, store.get_key_for_task(task_id), ex=store.expires or None)
+        try:
+            before = store.ensure(partial(put, get=True), (store.encode({**meta, "task_id": task_id}),))
+        except ResponseError as error:
+            if "syntax" not in str(error):
+                raise
+            store._store_result = plain  # SET with GET is younger than this server (Redis 6.2)
+            return plain(task_id, result, state, traceback, request, **options)
+        if before and store.decode_result(before)["status"] == states.SUCCESS:
+            store.ensure(put, (before,))
+        return result
+
+    store.on_task_call = lambda *_: None
+    store._store_result = store_result
