@@ -102,10 +102,25 @@ class Running:
 
     def kill(self) -> None:
         """End it and its children as the loss of a container does: SIGKILL, nobody says goodbye."""
+        self._signal_all(signal.SIGKILL)
+        self.process.wait(STOP_TIMEOUT_S)
+
+    def freeze(self) -> None:
+        """Stop it and its children as the loss of a node does: silence, and connections that nobody closes."""
+        self._signal_all(signal.SIGSTOP)
+
+    def _signal_all(self, number: int) -> None:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         for process in (self.pid, *map(int, children)):
-            os.kill(process, signal.SIGKILL)
-        self.process.wait(STOP_TIMEOUT_S)
+            os.kill(process, number)
+
+    def ports_to(self, port: int) -> set[int]:
+        """Its own ports of the connections that it holds to a port of this machine."""
+        links = [os.readlink(link) for link in Path(f"/proc/{self.pid}/fd").iterdir() if link.is_symlink()]
+        inodes = {link[8:-1] for link in links if link.startswith("socket:[")}
+        rows = [line.split() for line in Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]]
+        ends = [(row[1], row[2]) for row in rows if row[9] in inodes]
+        return {int(own[-4:], 16) for own, other in ends if int(other[-4:], 16) == port}
 
     def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Wait for the end and return the exit code."""

@@ -109,5 +109,7 @@ def celery_settings(profile: Profile, values: Mapping[str, Any], tiers: tuple[Ti
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,
     }
+    if values["broker_heartbeat"] is not None:
+        settings["broker_heartbeat"] = _seconds(values["broker_heartbeat"])
     settings |= _queue_types(backend.broker) | _result_options(backend, options) | _limits(own)
     return dict(sorted(_stated(settings, backend.settings).items()))

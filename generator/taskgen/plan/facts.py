@@ -153,5 +153,6 @@ def profile_facts(profile: Profile, tiers: tuple[Any, ...]) -> dict[str, Fact]:
             broker.visibility_timeout if broker else None, f"{at}.broker.visibility_timeout"
         ),
         "typed_consumer_timeout": Fact(broker.consumer_timeout if broker else None, f"{at}.broker.consumer_timeout"),
+        "typed_heartbeat": Fact(broker.heartbeat if broker else None, f"{at}.broker.heartbeat"),
         "typed_result_expires": Fact(celery.results.expires if celery else None, f"{at}.results.expires"),
     }

@@ -64,6 +64,8 @@ class Broker(Model):
     """Redis, SQS: time after which an unacknowledged message is delivered again; default derived"""
     consumer_timeout: Duration | None = None
     """RabbitMQ: longest time without acknowledgement; default derived"""
+    heartbeat: Duration | None = None
+    """RabbitMQ: time between two signs of life of a worker's connection; default derived"""
     priorities: Annotated[int | None, Field(ge=2, le=10)] = None
     """number of priority levels"""
 

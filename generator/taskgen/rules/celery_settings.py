@@ -12,6 +12,7 @@ AT: Final = "backends.celery.settings"
 FIELDS: Final = {
     "beat_schedule": "schedules",
     "beat_scheduler": "backends.celery.scheduler",
+    "broker_heartbeat": "backends.celery.broker.heartbeat",
     "broker_url": "backends.celery.broker.url",
     "imports": "app.module",
     "include": "app.module",

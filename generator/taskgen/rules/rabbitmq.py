@@ -1,6 +1,7 @@
 """Rules of family Q: Celery with RabbitMQ."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 from taskgen.plan.model import Plan
@@ -10,8 +11,9 @@ from taskgen.rules.engine import Breach, rule
 from taskgen.rules.reading import broker, setting
 
 AT: Final = "backends.celery.broker"
-HEARTBEAT_S: Final = 120
-"""Celery's own default."""
+LEAST: Final = timedelta(seconds=1)
+MOST: Final = timedelta(minutes=2)
+"""Celery's own default for heartbeats."""
 
 
 @rule(
@@ -145,12 +147,42 @@ def connections_fit(plan: Plan) -> Iterator[Breach]:
 @rule(
     "Q10",
     "N/W/W",
-    why="a proxy or firewall closes an idle connection, and nobody notices",
-    reference="Celery documentation: default 120 s",
-    remedy="set it between 1 and 120 seconds, below the idle timeout of every proxy between, or remove it",
+    why="a proxy or firewall closes an idle connection, and nobody notices; without heartbeats a lost node neither",
+    reference="Celery documentation: default 120 s; the protocol counts whole seconds",
+    remedy="set it between 1s and 2m in whole seconds, below the idle timeout of every proxy between, or leave it out",
 )
 def heartbeats_keep_connections(plan: Plan) -> Iterator[Breach]:
     """Connections to the broker show a sign of life at least every two minutes."""
-    found = setting(plan, "broker_heartbeat")
-    if broker(plan, "rabbitmq") and found and isinstance(found[1], int | float) and not 0 < found[1] <= HEARTBEAT_S:
-        yield Breach(found[0], f"{found[1]} s" if found[1] else "heartbeats are switched off")
+    beat = plan.broker_heartbeat
+    if beat is not None and (not LEAST <= beat <= MOST or beat % LEAST):
+        yield Breach(f"{AT}.heartbeat", f"{text(beat)} is no such time")
+
+
+@rule(
+    "Q11",
+    "N/W/W",
+    why="the tasks of a worker whose node vanishes wait until the broker misses its heartbeats",
+    reference="docs/plan.md, predicted and measured: two to three heartbeats",
+    remedy="raise recovery_goal, or lower broker.heartbeat",
+)
+def lost_nodes_are_noticed(plan: Plan) -> Iterator[Breach]:
+    """What a lost worker left runs again within the recovery goal."""
+    for tier in plan.tiers_of("celery") if broker(plan, "rabbitmq") else ():
+        if tier.recovery_time is not None and tier.recovery_time > tier.recovery_goal:
+            what = f"tasks of a lost node run again only after {text(tier.recovery_time)}"
+            yield Breach(f"tiers.{tier.name}.recovery_goal", what)
+
+
+@rule(
+    "Q12",
+    "W/E/E",
+    why="a solo worker sends no heartbeat while its task runs: the broker closes the connection, and the task runs twice",
+    reference="celery 5.7: the loop that beats is the one that runs the task; measured, docs/rules/rabbitmq.md",
+    remedy="use prefork or threads, or raise broker.heartbeat above half of the time limit",
+)
+def solo_workers_beat(plan: Plan) -> Iterator[Breach]:
+    """Tasks of a solo pool end within two heartbeats."""
+    beat = plan.broker_heartbeat
+    for tier in plan.tiers_of("celery"):
+        if beat is not None and tier.pool == "solo" and tier.time_limit > 2 * beat:
+            yield Breach(f"tiers.{tier.name}.pool", f"tasks of {text(tier.time_limit)} outlast heartbeats of {text(beat)}")

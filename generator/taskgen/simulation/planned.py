@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any, Final, Literal
 
 from taskgen.plan.model import Plan, TierPlan
+from taskgen.plan.redelivery import RABBITMQ_CLOSED
 from taskgen.simulation import crontab, durations
 from taskgen.simulation.arrivals import Load, Pattern, load_of
 from taskgen.simulation.hpa import Behavior, Policy, Rules
@@ -140,11 +141,14 @@ def _ending(tier: TierPlan) -> Ending:
     cut = tier.shutdown_mode == "cut" and tier.backend != "hatchet"
     soft = tier.soft_shutdown if tier.backend == "celery" else tier.graceful_shutdown
     on_redis = tier.backend == "celery" and tier.broker != "rabbitmq"
+    recovery = tier.recovery_time
+    if recovery is not None and tier.broker == "rabbitmq":
+        recovery = RABBITMQ_CLOSED  # a worker that is killed closes its connection; only a lost node is silent
     return Ending(
         mode="cut" if cut else "drain",
         tasks_get_s=_s(soft) if cut else _s(tier.grace),
         cut_returns=tier.backend != "celery" or tier.acks_late,
-        recovery_s=None if tier.recovery_time is None else tier.recovery_time.total_seconds(),
+        recovery_s=None if recovery is None else recovery.total_seconds(),
         from_start=on_redis or (tier.backend == "temporal" and tier.heartbeat_timeout is None),
     )
 
