@@ -20,7 +20,7 @@ from taskgen.rules.catalogue import blocks, check
 from taskgen.rules.engine import Finding
 
 if TYPE_CHECKING:
-    from taskgen.report.explanation import Explanation
+    from taskgen.report.lines import LineOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,44 +125,13 @@ def users_of(this: Checked, path: str, *, project: Project) -> tuple[str, ...]:
     return users(before, lambda: rendered(Checked(this.loaded, plan, ()), project=project))
 
 
-@dataclass(frozen=True, slots=True)
-class LineOrigin:
-    """Which template line made a line of an artifact, and the explanation of each value on it."""
-
-    template: str
-    line: int
-    text: str
-    values: "tuple[Explanation, ...]"
-
-
-def line_of(this: Checked, path: str, number: int, *, project: Project) -> LineOrigin:
+def line_of(this: Checked, path: str, number: int, *, project: Project) -> "LineOrigin":
     """Return what made a line of an artifact.
 
     Raises:
         UsageError: no template makes this file, or it has no such line.
     """
-    from taskgen.rendering.render import locate
-    from taskgen.rendering.tracing import trace
-    from taskgen.report.explanation import explain
+    from taskgen.report.lines import Rendering
+    from taskgen.report.lines import line_of as of
 
-    roots = project.template_roots()
-    place = locate(this.plan, this.loaded.specs, path, roots=roots)
-    if place is None:
-        raise UsageError(f"--artifact {path}: no template of this profile makes it; copied files are as they are")
-    template, context = place
-    origin = trace(roots, template, context, number)
-    if origin is None:
-        raise UsageError(f"--artifact {path}:{number}: a line of the note on top, or behind the end of the file")
-    tier = context.get("tier")
-    explained = []
-    for chain in origin.values:
-        root, _, rest = chain.partition(".")
-        at = {"tier": f"tiers.{tier.name}.{rest}" if tier is not None else "", "plan": rest, "profile": rest}.get(root)
-        at = at if at is not None else f"targets.{context['target']}.{rest}"
-        for candidate in (at, at.replace(".profile.", ".")):
-            try:
-                explained.append(explain(this.plan, this.loaded.positions, candidate))
-            except UsageError:
-                continue
-            break
-    return LineOrigin(origin.template, origin.line, origin.text, tuple(explained))
+    return of(Rendering(this.loaded, this.plan, project.template_roots()), path, number)

@@ -114,14 +114,6 @@ class Running:
         for process in (self.pid, *map(int, children)):
             os.kill(process, number)
 
-    def ports_to(self, port: int) -> set[int]:
-        """Its own ports of the connections that it holds to a port of this machine."""
-        links = [os.readlink(link) for link in Path(f"/proc/{self.pid}/fd").iterdir() if link.is_symlink()]
-        inodes = {link[8:-1] for link in links if link.startswith("socket:[")}
-        rows = [line.split() for line in Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]]
-        ends = [(row[1], row[2]) for row in rows if row[9] in inodes]
-        return {int(own[-4:], 16) for own, other in ends if int(other[-4:], 16) == port}
-
     def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Wait for the end and return the exit code."""
         return self.process.wait(timeout_s)

@@ -10,7 +10,7 @@ import typer
 
 from taskgen.cli.options import FormatOption, ProfileOption, ProjectOption, SetOption, as_format, find_project
 from taskgen.cli.screen import paint, say, table
-from taskgen.errors import UsageError
+from taskgen.errors import TaskgenError, UsageError
 from taskgen.profile.files import Project
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def explain(  # one parameter for each flag
     from taskgen import pipeline
 
     where, form = find_project(project), as_format(output)
+    _together(path, artifact, what_if=bool(what_if), used_by=used_by)
     if artifact is not None:
         _explain_line(where, artifact, profile, overrides or [], form)
         return
@@ -74,6 +75,19 @@ def explain(  # one parameter for each flag
         say("used by:" if users else "used by: nothing that is rendered here")
         for user in users:
             say(f"  {user}")
+
+
+def _together(path: str | None, artifact: str | None, *, what_if: bool, used_by: bool) -> None:
+    """Refuse flags that would be ignored.
+
+    Raises:
+        UsageError: there are some.
+    """
+    further = [flag for flag, given in (("--what-if", what_if), ("--used-by", used_by)) if given]
+    if artifact is not None and (path is not None or further):
+        raise UsageError(f"--artifact explains a line: leave out {path or further[0]}, or ask for a value by itself")
+    if path is None and further:
+        raise UsageError(f"{further[0]} is about one value: name its path, such as tiers.high.max_replicas")
 
 
 def _list(this: "Checked", form: str) -> None:
@@ -117,6 +131,7 @@ def _lines(found: "Explanation") -> list[str]:
 def _what_if(project: Project, profile: str, overrides: Sequence[str], path: str, change: str) -> dict[str, str]:
     """Return the value with one change; a key without its tier is of the tier that the path is about."""
     from taskgen import pipeline
+    from taskgen.profile.model import Profile
     from taskgen.profile.paths import join, split
     from taskgen.report.explanation import explain as explained
 
@@ -124,10 +139,23 @@ def _what_if(project: Project, profile: str, overrides: Sequence[str], path: str
     if not equals:
         raise UsageError(f"--what-if {change}: write KEY=VALUE")
     parts = split(path)
-    roots = {"tiers", "tasks", "app", "backends", "queues", "schedules", "targets", "environment", "pod", "waivers"}
-    full = change if key.partition(".")[0] in roots else f"{join(parts[:2])}.{change}"
-    other = pipeline.checked(profile, project=project, overrides=[*overrides, full])
-    return {"change": full, "value": explained(other.plan, other.loaded.positions, path).value}
+    of_tier = parts[0] == "tiers" and len(parts) > 1 and key.partition(".")[0] not in Profile.model_fields
+    full = f"{join(parts[:2])}.{change}" if of_tier else change
+    try:
+        other = pipeline.checked(profile, project=project, overrides=[*overrides, full])
+    except TaskgenError as error:
+        raise _of_flag(error, full) from None
+    try:
+        found = explained(other.plan, other.loaded.positions, path)
+    except UsageError:
+        raise UsageError(f"--what-if {full}: then there is no {path}") from None
+    return {"change": full, "value": found.value}
+
+
+def _of_flag(error: TaskgenError, change: str) -> TaskgenError:
+    """Return the error with the flag that was typed: the change is read as one of --set."""
+    key = change.partition("=")[0]
+    return UsageError(str(error).replace(f"--set {key}", f"--what-if {key}").replace("--set:", f"--what-if {change}:"))
 
 
 def _explain_line(project: Project, place: str, profile: str | None, overrides: Sequence[str], form: str) -> None:
@@ -143,7 +171,11 @@ def _explain_line(project: Project, place: str, profile: str | None, overrides: 
         say(json.dumps(asdict(found), indent=2, default=str))
         return
     say(f"{name}/{path}:{number}")
+    if found.file:
+        say(f"  holds {name}/{found.file}")
     say(f"  made by templates/{found.template}:{found.line}: {found.text}")
+    if found.constant:
+        say("  the same whatever the values are: text of the template, or a name of the profile")
     for explanation in found.values:
         for line in _lines(explanation):
             say(f"  {line}")

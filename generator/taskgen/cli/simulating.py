@@ -1,33 +1,25 @@
 """`taskgen simulate`."""
 
 import json
+import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from taskgen.cli.asking import disturbances_of, make_folder, prices_of, question_of
 from taskgen.cli.options import FormatOption, ProfileOption, ProjectOption, SetOption, as_format, chosen, find_project
 from taskgen.cli.rendering import EXIT_FINDINGS
 from taskgen.cli.screen import say, table, tell
-from taskgen.errors import UsageError
+from taskgen.errors import ProfileError, TaskgenError, UsageError
 from taskgen.profile.files import Project
 
 if TYPE_CHECKING:
     from taskgen.plan.model import Plan
-    from taskgen.simulation.cost import Prices
-    from taskgen.simulation.model import Disturbances
     from taskgen.simulation.scenario import Question, Setting
-    from taskgen.simulation.trace import Trace
 
-DEFAULT_HOURS: Final = 3.0
-SHORTEST_TRACE_S: Final = 900.0
-"""A burst is watched for a quarter of an hour, so that its end is seen."""
-MOST_HOURS: Final = 24.0 * 31
 MOST_RUNS: Final = 100
-PATTERNS: Final = ("constant", "step", "day")
-HOUR_S: Final = 3600.0
 
 
 def simulate(  # noqa: PLR0917  # one parameter for each flag
@@ -85,10 +77,14 @@ def simulate(  # noqa: PLR0917  # one parameter for each flag
     form = as_format(output)
     where = find_project(project)
     name = chosen(where, profile, every=False)[0]
+    if runs < 1 or runs > MOST_RUNS:
+        raise UsageError(f"--runs {runs}: from 1 to {MOST_RUNS}")
+    if picture is not None:
+        make_folder(picture)
     plans = _plans(where, name, overrides or [], compare or [])
-    table_of_prices = _prices(prices, plans[0][1])
-    question = _question(
-        what, hours, trace, range(seed, seed + runs), failing, _disturbances(blind, crash), table_of_prices
+    table_of_prices = prices_of(prices, plans[0][1])
+    question = question_of(
+        what, hours, trace, range(seed, seed + runs), failing, disturbances_of(blind, crash), table_of_prices
     )
     settings = _settings(plans, tier, question)
     if form == "json":
@@ -99,80 +95,6 @@ def simulate(  # noqa: PLR0917  # one parameter for each flag
         _draw(picture, settings, quiet=form == "json")
     if check and not all(answer.result.keeps_goal for answer in settings[0].answers.values()):
         raise typer.Exit(EXIT_FINDINGS)
-
-
-def _question(
-    what: str | None,
-    hours: float | None,
-    trace: Path | None,
-    seeds: range,
-    failing: str,
-    disturbances: "Disturbances",
-    prices: "Prices",
-) -> "Question":
-    """Return the question that the flags ask."""
-    from taskgen.profile.scalars import parse_percent
-    from taskgen.simulation.scenario import Question
-    from taskgen.simulation.trace import read_trace
-
-    if what is not None and what not in PATTERNS:
-        raise UsageError(f"--what {what}: {', '.join(PATTERNS[:-1])} or {PATTERNS[-1]}")
-    if what is not None and trace is not None:
-        raise UsageError("--what and --trace both say what arrives: leave one out")
-    if not 1 <= len(seeds) <= MOST_RUNS:
-        raise UsageError(f"--runs {len(seeds)}: from 1 to {MOST_RUNS}")
-    if hours is not None and not 0 < hours <= MOST_HOURS:
-        raise UsageError(f"--hours {hours:g}: more than 0, at most {MOST_HOURS:g}")
-    try:
-        share = parse_percent(failing)
-    except ValueError as error:
-        raise UsageError(f"--failing {failing}: {error}") from None
-    read = read_trace(trace) if trace else None
-    return Question(
-        pattern=what or "step",  # type: ignore[arg-type]  # checked above
-        seconds=_seconds(hours, read),
-        seeds=tuple(seeds),
-        prices=prices,
-        trace=read,
-        failing=share,
-        disturbances=disturbances,
-    )
-
-
-def _seconds(hours: float | None, trace: "Trace | None") -> float:
-    if hours is not None:
-        return hours * HOUR_S
-    return max(trace.end, SHORTEST_TRACE_S) if trace else DEFAULT_HOURS * HOUR_S
-
-
-def _disturbances(blind: Sequence[str] | None, crash: Sequence[str] | None) -> "Disturbances":
-    from taskgen.simulation.model import Disturbances
-
-    windows = []
-    for text in blind or ():
-        start, plus, length = text.partition("+")
-        if not plus:
-            raise UsageError(f"--blind {text}: write start and length, such as 1h+10m")
-        begin = _time("--blind", start)
-        windows.append((begin, begin + _time("--blind", length)))
-    return Disturbances(blind=tuple(windows), crashes=tuple(_time("--crash", text) for text in crash or ()))
-
-
-def _time(flag: str, text: str) -> float:
-    from taskgen.profile.scalars import parse_duration
-
-    try:
-        return parse_duration(text).total_seconds()
-    except ValueError as error:
-        raise UsageError(f"{flag} {error}") from None
-
-
-def _prices(path: Path | None, plan: "Plan") -> "Prices":
-    """Return the prices of a file, else those of the profile."""
-    from taskgen.simulation.cost import Prices, read_prices
-
-    stated = plan.profile.prices
-    return read_prices(path) if path else Prices(stated.currency, stated.vcpu_hour, stated.gib_hour)
 
 
 def _plans(project: Project, name: str, overrides: list[str], compare: list[str]) -> "list[tuple[str, Plan]]":
@@ -187,7 +109,18 @@ def _plans(project: Project, name: str, overrides: list[str], compare: list[str]
     if compare:
         other = others[0] if others else name
         wanted.append((other, ", ".join([other, *values]), [*overrides, *values]))
-    return [(label, pipeline.checked(which, project=project, overrides=sets).plan) for which, label, sets in wanted]
+    plans = []
+    for number, (which, label, sets) in enumerate(wanted):
+        try:
+            plans.append((label, pipeline.checked(which, project=project, overrides=sets).plan))
+        except (ProfileError, UsageError) as error:
+            raise (_of_compare(error) if number else error) from None
+    return plans
+
+
+def _of_compare(error: TaskgenError) -> TaskgenError:
+    """Return an error of the second setting with the flag that asked for it."""
+    return UsageError(re.sub(r"^--(profile|set)\b", "--compare", str(error), flags=re.MULTILINE))
 
 
 def _settings(plans: "list[tuple[str, Plan]]", tier: str | None, question: "Question") -> "list[Setting]":
@@ -247,7 +180,6 @@ def _draw(folder: Path, settings: "list[Setting]", *, quiet: bool) -> None:
     """Write one picture for each tier."""
     from taskgen.simulation.picture import picture
 
-    folder.mkdir(parents=True, exist_ok=True)
     for tier in settings[0].answers:
         results = [(setting.name, setting.answers[tier].result) for setting in settings if tier in setting.answers]
         path = folder / f"{settings[0].name}-{tier}.svg"

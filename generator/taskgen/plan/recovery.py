@@ -17,7 +17,7 @@ from taskgen.plan.derivation import derivation
     source="docs/plan.md, predicted and measured; on rabbitmq a process that dies alone closes its connection, and its"
     " task runs again at once; on temporal a lost attempt is a failed one, and the next waits for its delay",
 )
-def recovery_time(
+def recovery_time(  # noqa: PLR0913  # one input for each timer
     *,
     backend: str,
     acks_late: bool,

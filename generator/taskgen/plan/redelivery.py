@@ -149,7 +149,7 @@ def consumer_timeout(*, celery_tiers: tuple[Any, ...], broker_kind: str | None) 
 
 @derivation(
     formula="20s on rabbitmq, else none",
-    source="RabbitMQ's guide on heartbeats: 5 to 20 s; the broker's own default of 60 s notices a lost node after 3 min",
+    source="RabbitMQ's guide on heartbeats: 5 to 20 s; the broker's own 60 s notices a lost node after 3 min",
     override="typed_heartbeat",
 )
 def broker_heartbeat(*, celery_tiers: tuple[Any, ...], broker_kind: str | None) -> timedelta | None:

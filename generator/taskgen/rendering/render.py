@@ -78,7 +78,7 @@ def _files(spec: TargetSpec, base: Mapping[str, Any], roots: Sequence[Path]) -> 
         tier = context.get("tier")
         yield Artifact(
             path=path,
-            content=_finished(render_text(roots, template, context), template, context["plan"]).encode(),
+            content=finished(render_text(roots, template, context), template, context["plan"]).encode(),
             target=spec.name,
             template=template,
             tier=tier.name if tier is not None else None,
@@ -105,13 +105,21 @@ def _planned(
 
 
 def locate(
-    plan: Plan, specs: Mapping[str, TargetSpec], path: str, *, roots: Sequence[Path]
+    plan: Plan, specs: Mapping[str, TargetSpec], path: str, *, roots: Sequence[Path], only: str | None = None
 ) -> tuple[str, Mapping[str, Any]] | None:
-    """Return the template of an artifact and what it is rendered with; None when no template makes it."""
+    """Return the template of an artifact and what it is rendered with; None when no template makes it.
+
+    Args:
+        plan: what is rendered.
+        specs: the discovered targets by name.
+        path: of the artifact.
+        roots: folders with templates.
+        only: look into this target alone.
+    """
     files_of = _embedding(plan, specs, roots)
     for name, spec in sorted(specs.items()):
         options = getattr(plan.profile.targets, name, None)
-        if options is None:
+        if options is None or only not in (None, name):
             continue
         base = {"profile": plan.profile, "plan": plan, "options": options, "target": name, "files_of": files_of}
         for found, template, context in _planned(spec, base, roots):
@@ -145,7 +153,7 @@ def _path(entry: OutputFile, context: Mapping[str, Any], where: str) -> str:
         raise TemplateError(f"{where}: path {entry.path!r} names {error}, which is not in for_each") from error
 
 
-def _finished(text: str, template: str, plan: Plan) -> str:
+def finished(text: str, template: str, plan: Plan) -> str:
     """Put the note on top that names the profile, and end with exactly one line break."""
     comment = COMMENT.get(format_of(template))
     body = text.strip("\n") + "\n"

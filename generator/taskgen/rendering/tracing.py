@@ -34,6 +34,8 @@ class Origin:
     """the line of the template"""
     values: tuple[str, ...]
     """the expressions over tier, plan, profile and options that stand on it"""
+    fits: bool
+    """whether this line reads like what was written; else it is only where that came from"""
 
 
 def trace(roots: Sequence[Path], template: str, context: Mapping[str, Any], line: int) -> Origin | None:
@@ -55,7 +57,7 @@ def trace(roots: Sequence[Path], template: str, context: Mapping[str, Any], line
         return None
     name, number, written = found
     name, number, text = _fitting(roots, name, number, written)
-    return Origin(name, number, text, tuple(_values(jinja, text)))
+    return Origin(name, number, text, tuple(_values(jinja, text)), _fits(text, written))
 
 
 def _fitting(roots: Sequence[Path], name: str, number: int, written: str) -> tuple[str, int, str]:
@@ -70,8 +72,10 @@ def _fitting(roots: Sequence[Path], name: str, number: int, written: str) -> tup
             return name, candidate, lines[candidate - 1].strip()
     for imported in re.findall(r'{%-? (?:import|include|from) "([^"]+)"', "\n".join(lines)):
         fitting = [(n, line) for n, line in enumerate(_source(roots, imported), 1) if _fits(line, written)]
-        if len(fitting) == 1:
-            return imported, fitting[0][0], fitting[0][1].strip()
+        if fitting:
+            # The one that says most itself; of several alike the first.
+            n, line = max(fitting, key=lambda pair: (len(re.sub(r"{[{%].*?[%}]}", "", pair[1]).strip()), -pair[0]))
+            return imported, n, line.strip()
     return name, number, lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
 

@@ -176,7 +176,7 @@ def lost_nodes_are_noticed(plan: Plan) -> Iterator[Breach]:
 @rule(
     "Q12",
     "W/E/E",
-    why="a solo worker sends no heartbeat while its task runs: the broker closes the connection, and the task runs twice",
+    why="a solo worker sends no heartbeat while its task runs: the broker closes the connection, the task runs twice",
     reference="celery 5.7: the loop that beats is the one that runs the task; measured, docs/rules/rabbitmq.md",
     remedy="use prefork or threads, or raise broker.heartbeat above half of the time limit",
 )
@@ -185,4 +185,6 @@ def solo_workers_beat(plan: Plan) -> Iterator[Breach]:
     beat = plan.broker_heartbeat
     for tier in plan.tiers_of("celery"):
         if beat is not None and tier.pool == "solo" and tier.time_limit > 2 * beat:
-            yield Breach(f"tiers.{tier.name}.pool", f"tasks of {text(tier.time_limit)} outlast heartbeats of {text(beat)}")
+            yield Breach(
+                f"tiers.{tier.name}.pool", f"tasks of {text(tier.time_limit)} outlast heartbeats of {text(beat)}"
+            )

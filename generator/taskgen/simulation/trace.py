@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,12 @@ from taskgen.simulation.durations import SECOND
 
 MOST_TASKS: Final = 20_000_000
 """Tasks in one trace: more is a typing mistake, or should be cut into days."""
+LONGEST_S: Final = 366 * 86_400.0
+"""From the first line to the last: more is a mixture of units."""
+_SECONDS: Final = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", re.ASCII)
+_SHOWN: Final = 40
+_DIGITS: Final = 15
+"""Of a count: more are no number of tasks."""
 
 
 class TraceError(TaskgenError):
@@ -82,19 +89,31 @@ class _Row:
 def _rows(path: Path, lines: list[str]) -> Iterator[_Row]:
     """Yield the lines that hold data; all have the same columns, and times never fall."""
     before: _Row | None = None
-    total = 0
+    first, total = 0.0, 0
     for number, line in enumerate(lines, 1):
-        cells = [cell.strip() for cell in next(csv.reader([line]), [])]
+        cells = _cells(f"{path}:{number}", line)
         if not any(cells) or cells[0].startswith("#") or (before is None and _is_header(cells)):
             continue
         row = _row(f"{path}:{number}", number, cells)
         if before is not None:
             _follows(f"{path}:{number}", row, before)
+            if row.time - first > LONGEST_S:
+                what = f"{_short(row.text)} is {(row.time - first) / 86_400:.3g} days after the first line"
+                raise TraceError(f"{path}:{number}: {what}: write all times in seconds, or all as dates")
+        else:
+            first = row.time
         total += 1 if row.count is None else row.count
         if total > MOST_TASKS:
             raise TraceError(f"{path}:{number}: more than {MOST_TASKS} tasks until here: cut the trace into parts")
         before = row
         yield row
+
+
+def _cells(place: str, line: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], strict=True), [])]
+    except csv.Error as error:
+        raise TraceError(f"{place}: no CSV: {error}") from error
 
 
 def _is_header(cells: list[str]) -> bool:
@@ -106,8 +125,8 @@ def _row(place: str, number: int, cells: list[str]) -> _Row:
         raise TraceError(f"{place}: {len(cells)} columns: write a timestamp, or time,count")
     count = None
     if len(cells) > 1:
-        if not cells[1].isascii() or not cells[1].isdigit():
-            raise TraceError(f"{place}: count {cells[1]!r} is not a whole number from 0 on")
+        if not cells[1].isascii() or not cells[1].isdigit() or len(cells[1]) > _DIGITS:
+            raise TraceError(f"{place}: count {_short(cells[1])} is not a whole number from 0 on")
         count = int(cells[1])
     return _Row(number, cells[0], _time(place, cells[0]), count)
 
@@ -115,16 +134,20 @@ def _row(place: str, number: int, cells: list[str]) -> _Row:
 def _time(place: str, text: str) -> float:
     """Return a time in seconds; a date without zone counts as UTC."""
     try:
-        seconds = float(text)
+        moment = None if _SECONDS.fullmatch(text) else datetime.fromisoformat(text)
     except ValueError:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise TraceError(f"{place}: {text!r} is no time: write seconds, or 2026-03-01T12:00:00") from None
+        raise TraceError(f"{place}: {_short(text)} is no time: write seconds, or 2026-03-01T12:00:00") from None
+    if moment is not None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    seconds = float(text)
     if not math.isfinite(seconds):
-        raise TraceError(f"{place}: {text!r} is no time: write seconds, or 2026-03-01T12:00:00")
+        raise TraceError(f"{place}: {_short(text)} is no time: write seconds, or 2026-03-01T12:00:00")
     return seconds
+
+
+def _short(text: str) -> str:
+    """Return a text for a message: what is long is no time anyway."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 
 def _follows(place: str, row: _Row, before: _Row) -> None:

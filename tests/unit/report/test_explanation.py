@@ -97,26 +97,3 @@ def test_users_of_a_value_are_found_by_rendering_again(this):
 
     assert "settings/env/file.env" in users
     assert "settings/env/api.env" not in users
-
-
-@pytest.mark.parametrize(
-    ("text", "template", "value"),
-    [
-        ("terminationGracePeriodSeconds:", "kubernetes/deployment.yaml.j2", "tiers.file.grace_seconds"),
-        ("requests:", "kubernetes/deployment.yaml.j2", "tiers.file.memory_limit"),
-        ("kind: Deployment", "kubernetes/deployment.yaml.j2", None),
-    ],
-)
-def test_line_of_an_artifact_leads_to_its_template_and_values(this, text, template, value):
-    """A line names the template line that made it, and the values on it."""
-    path = "kubernetes/eu-1/deployment-worker-file.yaml"
-    artifact = next(a for a in pipeline.rendered(this, project=PROJECT) if a.path == path)
-    lines = artifact.content.decode().splitlines()
-    number = next(n for n, line in enumerate(lines, 1) if line.strip().startswith(text))
-
-    found = pipeline.line_of(this, path, number, project=PROJECT)
-
-    assert found.template == template
-    assert found.text.startswith(text)
-    paths = [explanation.path for explanation in found.values]
-    assert paths == [] if value is None else value in paths

@@ -56,6 +56,34 @@ def test_a_trace_can_be_cut(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        pytest.param(
+            "0\n1e308\n",
+            ":2: '1e308' is 1.16e+303 days after the first line: write all times in seconds, or all as dates",
+            id="a number without end",
+        ),
+        pytest.param(
+            "0\n1700000000000\n",
+            ":2: '1700000000000' is 1.97e+07 days after the first line: write all times in seconds, or all as dates",
+            id="two units",
+        ),
+        pytest.param(
+            "\u0663\n", ":1: '\u0663' is no time: write seconds, or 2026-03-01T12:00:00", id="digits of another script"
+        ),
+        pytest.param(
+            "1_000\n",
+            ":1: '1_000' is no time: write seconds, or 2026-03-01T12:00:00",
+            id="a number as a program writes it",
+        ),
+        pytest.param(
+            "0," + "1" * 5000 + "\n",
+            f":1: count '{'1' * 40}...' is not a whole number from 0 on",
+            id="a count without end",
+        ),
+        pytest.param(
+            "x" * 5000,
+            f":1: '{'x' * 40}...' is no time: write seconds, or 2026-03-01T12:00:00",
+            id="a line without end",
+        ),
         pytest.param("", ": holds no arrivals: write one timestamp, or time,count, on each line", id="empty"),
         pytest.param(
             "time,count\n", ": holds no arrivals: write one timestamp, or time,count, on each line", id="head"
@@ -74,7 +102,7 @@ def test_a_trace_can_be_cut(tmp_path):
         pytest.param(
             "0,1\n60,30000000\n", ":2: more than 20000000 tasks until here: cut the trace into parts", id="huge"
         ),
-        pytest.param('0\n"x\n', ":2: 'x' is no time: write seconds, or 2026-03-01T12:00:00", id="an open quote"),
+        pytest.param('0\n"x\n', ":2: no CSV: unexpected end of data", id="an open quote"),
     ],
 )
 def test_errors_name_file_and_line(tmp_path, text, message):
