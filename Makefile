@@ -1,7 +1,7 @@
 # Two commands need nothing but Python 3.11, git and make: `make render` and `make test`. Each sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := celery temporal hatchet otel verify dev
+EXTRAS := celery temporal hatchet encryption otel verify dev
 PROFILE ?= prod-temporal
 ARGS ?=
 

@@ -195,6 +195,7 @@ class TaskBackend(WorkflowCatalogue):
             TypeError: the arguments do not fit the function, or cannot be sent.
             UnsupportedFeature: the backend cannot honour an option.
         """
+        _ = self.sealer  # keys that this backend cannot use are refused before anything is sent in clear
         if not self.is_known(name):
             raise TaskNotRegistered.task(name)
         definition = self.definition(name)

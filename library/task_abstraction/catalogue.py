@@ -4,12 +4,14 @@ import logging
 from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar, overload
 
 from task_abstraction.capabilities import CAPABILITIES, Capability, capability
 from task_abstraction.config import BackendConfig, WorkerPlan, load_plan, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
 from task_abstraction.discovery import import_tasks
+from task_abstraction.encryption import Sealer, sealer_of
 from task_abstraction.errors import ConfigurationError, TaskAlreadyRegistered, UnsupportedFeature
 from task_abstraction.models import Feature, RetryPolicy, SubmitOptions, Support
 from task_abstraction.policy import TaskPolicy, effective_policy
@@ -34,6 +36,19 @@ class Catalogue(ABC):
         self._warned: set[tuple[str, Feature]] = set()
         self._policies: dict[tuple[str, str], tuple[TaskDefinition | None, TaskPolicy]] = {}
         self._imported = False
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """What encrypts the payloads of this backend.
+
+        Raises:
+            ConfigurationError: the keys are none, or cannot be read.
+            UnsupportedFeature: there are keys, and this backend cannot encrypt.
+        """
+        found = sealer_of(self.config)
+        if found.seals:
+            self.require(Feature.ENCRYPTION, "*")
+        return found
 
     def facts(self) -> Mapping[str, object]:
         """What the conditions of the capability table look at: broker, quorum, pool, server."""

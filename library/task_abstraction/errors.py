@@ -161,6 +161,14 @@ class TaskFailed(TaskBackendError):
         super().__init__(f"{kind} {result.task_name} failed: {result.error or result.status}")
 
 
+class PayloadUnreadable(TaskBackendError, ValueError):
+    """Arguments, a result or an error text cannot be decrypted here, or is plain where all has to be encrypted."""
+
+    def __init__(self, reason: str, *, what: str = "the payload cannot be read") -> None:
+        self.reason = reason
+        super().__init__(f"{what}: {reason}")
+
+
 class BackendUnavailable(TaskBackendError, ConnectionError):
     """The broker, engine or result store cannot be reached."""
 

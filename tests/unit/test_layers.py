@@ -31,7 +31,7 @@ LIBRARY_LAYERS = [
     {"models"},
     {"capabilities"},
     {"config"},
-    {"codec", "context", "discovery", "registry", "tasks"},
+    {"codec", "context", "discovery", "encryption", "registry", "tasks"},
     {"policy"},
     {"runtime"},
     {"catalogue", "dead_letters", "differences", "worker_job"},

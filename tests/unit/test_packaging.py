@@ -48,7 +48,7 @@ def lines_that_match(pattern):
     return found
 
 
-@pytest.mark.parametrize("extra", ["celery", "temporal", "hatchet", "otel"])
+@pytest.mark.parametrize("extra", ["celery", "temporal", "hatchet", "encryption", "otel"])
 def test_extras_are_those_of_the_library(extra):
     """The distribution and the library that images install ask for the same versions of an SDK."""
     ours = metadata("pyproject.toml")["optional-dependencies"]

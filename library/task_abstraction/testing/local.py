@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.capabilities import CAPABILITIES, Capability, Facts, capability
 from task_abstraction.config import BackendConfig, WorkerPlan
+from task_abstraction.encryption import Sealer
 from task_abstraction.errors import TaskNotFound, TaskNotRegistered
 from task_abstraction.models import (
     Call,
@@ -85,6 +86,11 @@ class LocalBackend(TaskBackend):
         self._records: dict[str, Record] = {}
         self._flows: dict[str, WorkflowRecord] = {}
         self._keys: dict[tuple[str, str], str] = {}
+
+    @property
+    def sealer(self) -> Sealer:
+        """Nothing leaves this process, so nothing is encrypted."""
+        return Sealer()
 
     def facts(self) -> Facts:
         """What the conditions of the imitated backend look at."""

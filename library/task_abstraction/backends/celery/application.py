@@ -11,11 +11,13 @@ from celery.app.defaults import NAMESPACES, flatten
 from celery.result import AsyncResult
 
 from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deliverable, has_quorum_queues
+from task_abstraction.backends.celery.sealing import HIDDEN, seal_results, serialization
 from task_abstraction.backends.celery.store import with_records
 from task_abstraction.backends.celery.unread import refuse_unread
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
 from task_abstraction.context import ENQUEUED_AT_HEADER
+from task_abstraction.encryption import Sealer
 from task_abstraction.errors import ConfigurationError
 
 SETTINGS_MODULE = "celeryconfig"
@@ -56,10 +58,14 @@ class QuietResult(AsyncResult[Any]):
 class LibraryCelery(Celery):
     """A Celery application: stored results also say task, attempts and start, and delayed tasks keep their queue."""
 
+    sealer = Sealer()
+
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
         """Send a task; every submit and every repetition comes through here."""
         if has_quorum_queues(self.conf):
             options = deliverable(options, lambda queue: queue in self.amqp.queues)
+        if self.sealer.seals:
+            options |= {"argsrepr": HIDDEN, "kwargsrepr": HIDDEN}
         return super().send_task(name, args, kwargs, **options)
 
     @cached_property
@@ -69,6 +75,7 @@ class LibraryCelery(Celery):
 
     def _get_backend(self) -> Any:  # noqa: ANN401 - a class chosen by URL
         backend = super()._get_backend()  # type: ignore[misc]  # private, and absent from celery-types
+        seal_results(backend, self.sealer)
         return with_records(backend)
 
 
@@ -109,7 +116,7 @@ def result_store(config: BackendConfig, rendered: Mapping[str, Any]) -> str:
     return NO_RESULTS
 
 
-def make_app(config: BackendConfig, plan: WorkerPlan, *, kind: str = "") -> LibraryCelery:
+def make_app(config: BackendConfig, plan: WorkerPlan, *, kind: str = "", sealer: Sealer | None = None) -> LibraryCelery:
     """Build the application: defaults < rendered settings < what the library is built on < the connection."""
     params = config.connection_params
     rendered = rendered_settings()
@@ -121,7 +128,8 @@ def make_app(config: BackendConfig, plan: WorkerPlan, *, kind: str = "") -> Libr
     # Not `result_backend`: CELERY_RESULT_BACKEND would win over it, whatever the caller's configuration says.
     app.backend_cls = result_store(config, rendered)
     queue = {"task_default_queue": read_setting("default_queue") or plan.default_queue or DEFAULT_QUEUE}
-    app.conf.update({**DEFAULTS, **confirms, **queue, **rendered, **REQUIRED})
+    app.sealer = sealer or Sealer()
+    app.conf.update({**DEFAULTS, **confirms, **queue, **rendered, **REQUIRED, **serialization(app.sealer)})
     if params.get("broker_url"):
         # Not `broker_url`: CELERY_BROKER_URL would win over it, whatever the caller's configuration says.
         app.conf.update(broker_read_url=params["broker_url"], broker_write_url=params["broker_url"])

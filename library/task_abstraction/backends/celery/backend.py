@@ -82,7 +82,7 @@ class CeleryBackend(TaskBackend):
         return self._app
 
     def _make_app(self) -> LibraryCelery:
-        return make_app(self.config, self.plan, kind=self.broker_kind)
+        return make_app(self.config, self.plan, kind=self.broker_kind, sealer=self.sealer)
 
     def address(self) -> str:
         """Host, port and database of the broker."""
@@ -289,5 +289,5 @@ class CeleryBackend(TaskBackend):
         app, self._app = self._app, None
         if app is not None and self._pid == os.getpid():
             with contextlib.suppress(*OUTAGES):
-                close_store(getattr(app, "_backend_cache", None))  # `app.backend` would make one
+                close_store(getattr(app, "_backend", None))  # `app.backend` would make one
             app.close()

@@ -13,6 +13,7 @@ from kombu import Queue
 
 from task_abstraction.backends.celery.application import NO_RESULTS
 from task_abstraction.backends.celery.letters import PUBLISH_RETRY, letter_in
+from task_abstraction.backends.celery.sealing import check_replay, opened_letter
 from task_abstraction.backends.celery.store import SUBMITTED
 from task_abstraction.context import ENQUEUED_AT_HEADER
 from task_abstraction.dead_letters import Choice, DeadLetter, dead_letter_queue, from_json
@@ -32,7 +33,7 @@ class CeleryLetterStore:
     def read(self, queue: str) -> list[DeadLetter]:
         """Every letter of a queue, the oldest first."""
         with self._reaching(), self._walk(self._app, queue) as letters:
-            return [letter for letter, _ in letters]
+            return [opened_letter(letter, self._app.sealer) for letter, _ in letters]
 
     def replay(self, queue: str, choose: Choice, *, to: str | None = None) -> list[DeadLetter]:
         """Send the chosen letters again, each before it is removed; what is no message stays."""
@@ -60,6 +61,7 @@ class CeleryLetterStore:
 
     def _send(self, letter: DeadLetter, queue: str) -> None:
         message = letter.message or {}
+        check_replay(message, self._app.sealer)
         headers = dict(message.get("headers") or {})
         # A start deadline that is past would revoke it at once, an eta that is past means nothing.
         anew = {"retries": 0, "eta": None, "expires": None, ENQUEUED_AT_HEADER: f"{time.time():.6f}"}

@@ -9,6 +9,7 @@ import kombu.exceptions
 import redis.exceptions
 
 from task_abstraction.backends.celery.queues import declaration_of_dead_letter
+from task_abstraction.backends.celery.sealing import sealed_letter
 from task_abstraction.config import redact
 from task_abstraction.dead_letters import (
     DeadLetter,
@@ -91,7 +92,7 @@ class LetterWriter:
     def write(self, letter: DeadLetter) -> bool:
         """Store a letter; False when the broker does not take it: then the caller must not acknowledge."""
         try:
-            (self._to_redis if self._kind == "redis" else self._to_amqp)(letter)
+            (self._to_redis if self._kind == "redis" else self._to_amqp)(sealed_letter(letter, self._app.sealer))
         except WRITE_FAILURES as error:
             reason = redact(str(error)) or type(error).__name__
             log.error("dead letter %s of %s cannot be written: %s", letter.id, letter.queue, reason)  # noqa: TRY400

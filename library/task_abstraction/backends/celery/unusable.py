@@ -13,6 +13,7 @@ from kombu.exceptions import ContentDisallowed, DecodeError
 from task_abstraction.backends.celery.letters import LetterWriter, letter_of
 from task_abstraction.backends.celery.queues import ServedQueues
 from task_abstraction.backends.celery.request import serving
+from task_abstraction.backends.celery.sealing import refusal
 from task_abstraction.dead_letters import raw_letter
 from task_abstraction.models import Reason
 from task_abstraction.runtime.worker_metrics import UNKNOWN_TASK, WorkerMetrics
@@ -46,7 +47,7 @@ def fault_of_message(message: Any) -> str | None:  # noqa: ANN401 - kombu's Mess
     try:
         payload = message.payload
     except UNREADABLE as error:
-        return f"{type(error).__name__}: {error}"
+        return refusal(message, error) or f"{type(error).__name__}: {error}"
     if isinstance(payload, dict) and "args" in payload:
         return None
     if not isinstance(payload, (list, tuple)) or len(payload) != len(PARTS_OF_BODY):
