@@ -36,7 +36,7 @@ class TemporalBackend(TaskBackend):
 
     def __init__(self, config: BackendConfig, *, plan: WorkerPlan | None = None) -> None:
         super().__init__(config, plan=plan)
-        self._connection = Connection(config)
+        self._connection = Connection(config, lambda: self.sealer)
         self._modes: tuple[Client, Mode, bool] | None = None
         self._wake: Callable[[], None] | None = None
 
@@ -182,6 +182,7 @@ class TemporalBackend(TaskBackend):
                     worker.serve(
                         self.config,
                         job,
+                        self.sealer,
                         on_stop=self._set_wake,
                         on_connect=lambda client: self._keep_schedules(client, job.queues),
                     )

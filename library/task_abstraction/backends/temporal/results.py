@@ -16,6 +16,7 @@ from temporalio.client import PendingActivityState as ActivityRunState
 from temporalio.exceptions import ApplicationError, FailureError, TimeoutError, TimeoutType  # noqa: A004 - the SDK's
 
 from task_abstraction.backends.temporal.generic_task import TASK_MEMO
+from task_abstraction.backends.temporal.sealing import ENCODED_FAILURE, UNREADABLE, no_key, unreadable
 from task_abstraction.models import TaskResult, TaskStatus
 
 _ACTIVITY_STATUS = {
@@ -50,8 +51,13 @@ _TIMEOUTS = {
 
 def root_error(error: BaseException | None) -> str | None:
     """Class and message of what went wrong in the task, below the SDK's own wrappers."""
+    found = None if error is None else unreadable(error)
+    if found is not None:
+        return f"{UNREADABLE}: {found.reason}"
     while error is not None:
         if isinstance(error, ApplicationError):
+            if error.message == ENCODED_FAILURE:
+                return f"{error.type or 'Error'}: (encrypted: {no_key()})"
             return f"{error.type or 'Error'}: {error.message}"
         if isinstance(error, TimeoutError):
             return _TIMEOUTS.get(error.type or TimeoutType.START_TO_CLOSE, error.message)
