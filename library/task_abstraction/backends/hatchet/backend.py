@@ -58,7 +58,10 @@ class HatchetBackend(TaskBackend):
             with self._lock:
                 if self._made is None or self._made[0].pid != os.getpid():
                     clients = Clients(connection_of(self.config), self._queue_of_route)
-                    self._made = clients, Lookup(clients, self._decode, self.decoded, limit_s=self._limit_s)
+                    self._made = (
+                        clients,
+                        Lookup(clients, self._decode, self.decoded, sealer=self.sealer, limit_s=self._limit_s),
+                    )
         return self._made
 
     @property
@@ -153,7 +156,7 @@ class HatchetBackend(TaskBackend):
 
         return Run(
             workflow=workflow,
-            envelope=submission.envelope,
+            envelope=self.sealer.seal_json(submission.envelope),
             metadata=metadata,
             priority=priority_of(submission.options.priority, submission.policy),
         )
@@ -183,7 +186,7 @@ class HatchetBackend(TaskBackend):
         task_id = ids.delayed_id(due_at)
         body: dict[str, Any] = {
             "triggerAt": due_at.astimezone(UTC).isoformat(),
-            "input": dict(submission.envelope),
+            "input": dict(self.sealer.seal_json(submission.envelope)),
             "additionalMetadata": {**metadata, ID_KEY: task_id},
         }
         priority = priority_of(submission.options.priority, submission.policy)

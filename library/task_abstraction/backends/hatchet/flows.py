@@ -30,7 +30,7 @@ def submit(backend: "HatchetBackend", submission: WorkflowSubmission, *, limit_s
     clients.registered.require(INTERPRETER, limit_s=limit_s)
     run = Run(
         workflow=clients.connection.full_name(INTERPRETER),
-        envelope=_to_input(backend, submission, limit_s),
+        envelope=backend.sealer.seal_json(_to_input(backend, submission, limit_s)),
         metadata={FLOW_KEY: definition.name, STEPS_KEY: str(len(definition.steps))},
     )
     workflow_id = clients.engine.submit(run, limit_s=limit_s)

@@ -18,8 +18,11 @@ from hatchet_sdk.runnables.workflow import Standalone
 from task_abstraction.backends.hatchet.flows import with_progress
 from task_abstraction.backends.hatchet.labels import INTERPRETER, QUEUE_KEY
 from task_abstraction.backends.hatchet.results import parse_error, unwrap
+from task_abstraction.backends.hatchet.sealing import opened_error
 from task_abstraction.context import ENQUEUED_AT_HEADER
-from task_abstraction.errors import BackendUnavailable
+from task_abstraction.encryption import Sealer
+from task_abstraction.errors import BackendUnavailable, PayloadUnreadable
+from task_abstraction.runtime.execution import describe_error
 from task_abstraction.steps import FIRST, NEXT, STEP_HEADER
 
 # ruff: noqa: ANN401, SLF001 - values of steps are any JSON; the SDK gives the ids of what it starts to itself alone
@@ -32,11 +35,15 @@ log = logging.getLogger("task_abstraction.hatchet")
 Cancel = Callable[[Sequence[str]], object]
 
 
-def interpreter(hatchet: Hatchet, cancel: Cancel) -> Standalone[Any, Any]:
+def interpreter(hatchet: Hatchet, cancel: Cancel, sealer: Sealer) -> Standalone[Any, Any]:
     """The durable task, which every worker registers; `cancel` ends runs by their ids."""
 
     async def run(definition: dict[str, Any], ctx: DurableContext) -> dict[str, Any]:
-        return {"result": await _Workflow(hatchet, ctx, cancel).run(definition)}
+        try:
+            given = sealer.open_json(definition)
+        except PayloadUnreadable as error:
+            raise NonRetryableException(describe_error(error)) from None
+        return dict(sealer.seal_json({"result": await _Workflow(hatchet, ctx, cancel, sealer).run(given)}))
 
     made: Standalone[Any, Any] = hatchet.durable_task(
         name=INTERPRETER,
@@ -52,8 +59,8 @@ def interpreter(hatchet: Hatchet, cancel: Cancel) -> Standalone[Any, Any]:
 class _Workflow:
     """One workflow on its way; everything it keeps is built again in the same order when it begins anew."""
 
-    def __init__(self, hatchet: Hatchet, ctx: DurableContext, cancel: Cancel) -> None:
-        self._hatchet, self._ctx, self._cancel = hatchet, ctx, cancel
+    def __init__(self, hatchet: Hatchet, ctx: DurableContext, cancel: Cancel, sealer: Sealer) -> None:
+        self._hatchet, self._ctx, self._cancel, self._sealer = hatchet, ctx, cancel, sealer
         self._completed = 0
 
     async def run(self, definition: Mapping[str, Any]) -> Any:
@@ -65,7 +72,8 @@ class _Workflow:
             try:
                 values = await self._layer([self._item(step, value, position) for step in layer["steps"]])
             except TaskRunError as error:
-                raise NonRetryableException(with_progress(_reason(error), self._completed, total)) from error
+                reason = self._sealer.seal_text(_reason(error, self._sealer))
+                raise NonRetryableException(with_progress(reason, self._completed, total)) from None
             value = values if layer["parallel"] else values[0]
         return value
 
@@ -73,7 +81,9 @@ class _Workflow:
         headers = {STEP_HEADER: position, ENQUEUED_AT_HEADER: f"{time.time():.6f}", QUEUE_KEY: step["queue"]}
         workflow = self._hatchet.stubs.workflow(name=step["workflow"], input_validator=dict)
         return workflow.create_bulk_run_item(
-            {"args": [value], "kwargs": step["kwargs"]}, additional_metadata=headers, priority=step["priority"]
+            dict(self._sealer.seal_json({"args": [value], "kwargs": step["kwargs"]})),
+            additional_metadata=headers,
+            priority=step["priority"],
         )
 
     async def _layer(self, items: list[Any]) -> list[Any]:
@@ -96,7 +106,7 @@ class _Workflow:
     async def _end_of(self, begun: Any) -> Any:
         output = await self._ctx._aio_result_for_spawned_child(begun.node_id, begun.branch_id, begun.workflow_name)
         self._completed += 1
-        return unwrap(output)
+        return unwrap(self._sealer.open_json(output))
 
     async def _end_others(self, run_ids: list[str]) -> None:
         if not run_ids:
@@ -107,6 +117,6 @@ class _Workflow:
             log.warning("steps beside a failed one go on: %s", error)
 
 
-def _reason(error: TaskRunError) -> str:
-    text = str(error)
+def _reason(error: TaskRunError, sealer: Sealer) -> str:
+    text = opened_error(str(error), sealer)
     return "a step was cancelled, or no worker took it in time" if NO_ANSWER in text else parse_error(text)

@@ -9,6 +9,8 @@ from typing import Any
 from task_abstraction.backends.hatchet import flows, ids, results
 from task_abstraction.backends.hatchet.clients import Clients
 from task_abstraction.backends.hatchet.labels import ID_KEY, task_of
+from task_abstraction.backends.hatchet.sealing import opened_run
+from task_abstraction.encryption import Sealer
 from task_abstraction.errors import TaskNotFound
 from task_abstraction.models import TaskResult, TaskStatus, WorkflowResult
 
@@ -43,11 +45,18 @@ class Lookup:
     """Answers about ids; asks the engine each time."""
 
     def __init__(
-        self, clients: Clients, decode: results.Decode, decode_workflow: DecodeWorkflow, *, limit_s: float
+        self,
+        clients: Clients,
+        decode: results.Decode,
+        decode_workflow: DecodeWorkflow,
+        *,
+        sealer: Sealer,
+        limit_s: float,
     ) -> None:
         self._clients = clients
         self._decode = decode
         self._decode_workflow = decode_workflow
+        self._sealer = sealer
         self._limit_s = limit_s
         self._runs_of: dict[str, str] = {}
         self._own: OrderedDict[str, tuple[TaskResult[Any], float]] = OrderedDict()
@@ -170,6 +179,7 @@ class Lookup:
                 now = self.read(run_id)
                 if now is not None and now.get("retryCount") != run.get("retryCount"):
                     return self.result(task_id, now)
+        run = opened_run(run, self._sealer)
         if not flows.is_workflow(run):
             return results.to_result(task_id, run, self._decode)
         metadata = run.get("additionalMetadata")

@@ -53,7 +53,7 @@ def tasks_of(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) -> Tas
     own = [task for name, task in made.items() if backend.queue_for(name) in job.queues]
     if not taken:
         raise ConfigurationError("no task to run. Set TASK_MODULES or --app to modules with tasks", source="--app")
-    return Tasks(own=own, taken=taken, interpreter=interpreter(hatchet, backend.cancel_runs))
+    return Tasks(own=own, taken=taken, interpreter=interpreter(hatchet, backend.cancel_runs, backend.sealer))
 
 
 def _standalones(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) -> Iterator[Standalone[Any, Any]]:
@@ -68,5 +68,13 @@ def _standalones(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) ->
         policy = backend.policy_for(name, queue)
         options = task_options(definition, policy, tier=tiers[0].name if tiers else None, settings=settings)
         yield register(
-            hatchet, Wrapped(definition=definition, policy=policy, queue=queue, options=options, metrics=job.metrics)
+            hatchet,
+            Wrapped(
+                definition=definition,
+                policy=policy,
+                queue=queue,
+                options=options,
+                metrics=job.metrics,
+                sealer=backend.sealer,
+            ),
         )

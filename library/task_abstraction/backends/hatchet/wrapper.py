@@ -2,10 +2,11 @@
 
 import asyncio
 import inspect
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -15,13 +16,18 @@ from hatchet_sdk.types.priority import Priority
 
 from task_abstraction.backends.hatchet.labels import ID_KEY, QUEUE_KEY, describe
 from task_abstraction.backends.hatchet.options import priority_of
+from task_abstraction.backends.hatchet.sealing import Sealed
 from task_abstraction.context import TaskContext
+from task_abstraction.encryption import Sealer
+from task_abstraction.errors import PayloadUnreadable
 from task_abstraction.models import Reason
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.execution import arun_task, describe_error, enqueued_at, run_task
 from task_abstraction.runtime.worker_metrics import WorkerMetrics
 from task_abstraction.steps import step_envelope
 from task_abstraction.tasks import TaskDefinition
+
+log = logging.getLogger("task_abstraction.hatchet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,8 @@ class Wrapped:
     options: Mapping[str, Any]
     """keyword arguments of `Hatchet.task`"""
     metrics: WorkerMetrics
+    sealer: Sealer = field(default_factory=Sealer)
+    """encrypts results and errors"""
 
     @property
     def time_limit(self) -> timedelta:
@@ -116,8 +124,11 @@ def counted(task: Wrapped, context: TaskContext) -> Iterator[None]:
         if context.is_cancelled:
             attempt.given_up()
             raise
-        again = attempt.more and task.policy.is_retryable(error)
-        attempt.failed(Reason.ERROR, again=again)
+        unreadable = isinstance(error, PayloadUnreadable)
+        again = attempt.more and not unreadable and task.policy.is_retryable(error)
+        attempt.failed(Reason.INVALID if unreadable else Reason.ERROR, again=again)
+        if task.sealer.seals:
+            raise _sealed(task, error, again=again) from None
         if attempt.more and not again:
             raise NonRetryableException(describe_error(error)) from error
         raise
@@ -130,6 +141,13 @@ def counted(task: Wrapped, context: TaskContext) -> Iterator[None]:
         attempt.ended()
 
 
+def _sealed(task: Wrapped, error: Exception, *, again: bool) -> Exception:
+    """An error that tells the engine nothing; the log of the worker has it as it was."""
+    log.error("task %s failed: %s", task.definition.name, describe_error(error), exc_info=error)
+    text = task.sealer.seal_text(describe_error(error))
+    return Sealed(text) if again else NonRetryableException(text)
+
+
 def body_of(task: Wrapped) -> Callable[..., Any]:
     """The function that the SDK runs; its annotations decide how the SDK reads the output."""
     definition = task.definition
@@ -137,14 +155,14 @@ def body_of(task: Wrapped) -> Callable[..., Any]:
     def run(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
         context = context_of(task, ctx)
         with counted(task, context):
-            bound = step_envelope(definition.fn, envelope, context.headers)
-            return {"result": run_task(definition, bound, context)}
+            bound = step_envelope(definition.fn, task.sealer.open_json(envelope), context.headers)
+            return dict(task.sealer.seal_json({"result": run_task(definition, bound, context)}))
 
     async def arun(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
         context = context_of(task, ctx)
         with counted(task, context):
-            bound = step_envelope(definition.fn, envelope, context.headers)
-            return {"result": await arun_task(definition, bound, context)}
+            bound = step_envelope(definition.fn, task.sealer.open_json(envelope), context.headers)
+            return dict(task.sealer.seal_json({"result": await arun_task(definition, bound, context)}))
 
     return arun if inspect.iscoroutinefunction(definition.fn) else run
 

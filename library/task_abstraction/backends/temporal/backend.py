@@ -15,6 +15,7 @@ from task_abstraction.backends.temporal.connection import Connection, is_missing
 from task_abstraction.backends.temporal.modes import Handle, Mode
 from task_abstraction.backends.temporal.options import step_options, task_options
 from task_abstraction.backends.temporal.results import activity_result, workflow_result
+from task_abstraction.backends.temporal.sealing import reading
 from task_abstraction.backends.temporal.task_workflow import WORKFLOW_NAME as TASK_WORKFLOW
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result
@@ -80,7 +81,8 @@ class TemporalBackend(TaskBackend):
         client, mode, standalone = await self._ready()
         for candidate in modes.modes_to_try(mode, standalone=standalone):
             try:
-                return await use(modes.handle_of(client, candidate, task_id))
+                with reading():
+                    return await use(modes.handle_of(client, candidate, task_id))
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND or is_missing_namespace(error):
                     raise

@@ -77,7 +77,8 @@ def unreadable(error: BaseException) -> PayloadUnreadable | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ApplicationError) and cause.type == UNREADABLE:
-            return PayloadUnreadable(cause.message)
+            hidden = cause.message == ENCODED_FAILURE
+            return PayloadUnreadable(f"(encrypted: {no_key()})" if hidden else cause.message)
         if NO_CONVERTER in str(cause):
             return PayloadUnreadable(no_key())
         cause = cause.__cause__

@@ -80,12 +80,6 @@ def test_a_configuration_file_of_the_sdk_keeps_its_address(tmp_path):
     assert settings_from(TEMPORAL_CONFIG_FILE=str(place), TASK_TEMPORAL_ADDRESS="a:1")["target_host"] == "a:1"
 
 
-def test_encryption_that_is_asked_for_is_not_left_out():
-    """A payload that was to be encrypted must not be sent in clear."""
-    with pytest.raises(ConfigurationError, match="cannot encrypt payloads"):
-        settings_from(TASK_ENCRYPTION_KEYS="k")
-
-
 @pytest.mark.parametrize(
     ("error", "expected", "text"),
     [
