@@ -20,6 +20,14 @@ HIDDEN = "<encrypted>"
 _readers: list[Sealer] = []  # kombu has one registry for a process, whose backends may have different keys
 
 
+class Unreadable(dict[str, Any]):
+    """A record that cannot be decrypted here; whoever asks it for more than its state hears why."""
+
+    def __missing__(self, _: str) -> Any:  # noqa: ANN401 - it never returns
+        """Raise the reason."""
+        raise self["result"]
+
+
 def _read(data: Any) -> Any:  # noqa: ANN401 - bytes or memoryview in, JSON out
     reason = PayloadUnreadable("no key")
     for reader in _readers:
@@ -77,7 +85,7 @@ def seal_results(store: Any, sealer: Sealer) -> None:  # noqa: ANN401 - a class 
         try:
             return store.meta_from_decoded(opened(data))
         except PayloadUnreadable as error:
-            return {"status": "FAILURE", "result": error}
+            return Unreadable(status="FAILURE", result=error)
 
     store.encode, store.decode, store.decode_result = sealed, opened, record
 
