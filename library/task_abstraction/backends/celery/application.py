@@ -13,6 +13,7 @@ from celery.result import AsyncResult
 from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deliverable, has_quorum_queues
 from task_abstraction.backends.celery.sealing import HIDDEN, seal_results, serialization
 from task_abstraction.backends.celery.store import with_records
+from task_abstraction.backends.celery.transport import ThriftyAMQP
 from task_abstraction.backends.celery.unread import refuse_unread
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
@@ -123,7 +124,7 @@ def make_app(config: BackendConfig, plan: WorkerPlan, *, kind: str = "", sealer:
     on_rabbitmq = kind == "amqp"
     # Without confirms a submit to RabbitMQ returns before the broker has the task.
     confirms = {"broker_transport_options": {"confirm_publish": True}} if on_rabbitmq else {}
-    amqp = amqp_with_dead_letters(plan.keeps_dead_letters) if on_rabbitmq else None
+    amqp = amqp_with_dead_letters(plan.keeps_dead_letters) if on_rabbitmq else ThriftyAMQP
     app = LibraryCelery("task_abstraction", amqp=amqp, set_as_current=False)
     # Not `result_backend`: CELERY_RESULT_BACKEND would win over it, whatever the caller's configuration says.
     app.backend_cls = result_store(config, rendered)
