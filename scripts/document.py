@@ -22,7 +22,7 @@ from taskgen.profile.discovery import discover
 from taskgen.profile.files import Project
 from taskgen.profile.loading import load
 from taskgen.profile.targets import TargetSpec
-from taskgen.rules.catalogue import RULES
+from taskgen.rules.catalogue import ALL_RULES
 from taskgen.rules.engine import ENVIRONMENTS
 from taskgen.rules.usage import NOT_RENDERED
 
@@ -88,7 +88,7 @@ def facts(_: str) -> str:
 def rules(letter: str) -> str:
     """Rules of one family."""
     parts = []
-    for entry in RULES:
+    for entry in ALL_RULES:
         if entry.id[0] != letter:
             continue
         severities = {environment: entry.severity[environment] or "not checked" for environment in ENVIRONMENTS}

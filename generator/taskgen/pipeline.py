@@ -50,6 +50,16 @@ def checked(name: str, *, project: Project, overrides: Sequence[str] = ()) -> Ch
     return Checked(loaded, plan, check(plan, position=loaded.positions.at))
 
 
+def beside(each: Mapping[str, Checked]) -> Mapping[str, tuple[Finding, ...]]:
+    """Return what the profiles of a project do to each other, by profile."""
+    from taskgen.rules.across import check_all
+
+    return check_all(
+        {name: this.plan for name, this in each.items()},
+        position=lambda name, path: each[name].loaded.positions.at(path),
+    )
+
+
 def rendered(this: Checked, *, project: Project, target: str | None = None) -> tuple[Artifact, ...]:
     """Render the artifacts of a checked profile.
 

@@ -65,7 +65,7 @@ def rules(
 
       taskgen rules C04
     """
-    from taskgen.rules.catalogue import RULES
+    from taskgen.rules.catalogue import ALL_RULES
     from taskgen.rules.guaranteed import GUARANTEED
     from taskgen.rules.pending import PENDING
 
@@ -78,7 +78,7 @@ def rules(
             "statement": entry.statement,
             **({} if brief else {"prevents": entry.why, "reference": entry.reference, "remedy": entry.remedy}),
         }
-        for entry in RULES
+        for entry in ALL_RULES
         if id in (None, entry.id)
     ]
     if id is not None and id in GUARANTEED:

@@ -183,26 +183,33 @@ def check(
 ) -> None:
     """Load a profile, derive its plan and run the rules; nothing is rendered.
 
+    With --all also what two profiles do to each other: one namespace, one queue, one cluster with two autoscalers.
+
     Examples:
       taskgen check --profile prod-celery
 
       taskgen check --all -o json
     """
     from taskgen import pipeline
+    from taskgen.rules.catalogue import blocks
 
     where = find_project(project)
     form = as_format(output)
     names = chosen(where, profile, every=every)
     found: list[dict[str, Any]] = []
-    blocked = False
-    for name in progress(names, label="checking", total=len(names)):
-        this = pipeline.checked(name, project=where, overrides=overrides or [])
-        blocked |= this.blocked
-        found += [{"profile": name, **asdict(finding)} for finding in this.findings]
+    each = {
+        name: pipeline.checked(name, project=where, overrides=overrides or [])
+        for name in progress(names, label="checking", total=len(names))
+    }
+    beside = pipeline.beside(each) if every else {}
+    for name, this in each.items():
+        findings = (*this.findings, *beside.get(name, ()))
+        found += [{"profile": name, **asdict(finding)} for finding in findings]
         if form == "text":
-            for finding in this.findings:
+            for finding in findings:
                 say(_line(finding))
-            say(_summary(name, this.findings))
+            say(_summary(name, findings))
+    blocked = any(this.blocked or blocks(beside.get(name, ())) for name, this in each.items())
     if form == "json":
         say(json.dumps(found, indent=2, default=str))
     if blocked:

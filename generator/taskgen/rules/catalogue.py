@@ -27,6 +27,7 @@ from taskgen.rules import (
     temporal,
     usage,
 )
+from taskgen.rules.across import ACROSS
 from taskgen.rules.engine import Breach, Finding, Rule, Severity, collect, rule, run
 from taskgen.rules.guaranteed import GUARANTEED
 from taskgen.rules.pending import PENDING
@@ -64,7 +65,7 @@ MODULES: Final = (
 )
 def waivers_name_rules(plan: Plan) -> Iterator[Breach]:
     """Every waiver names a rule that can find something."""
-    known = {entry.id for entry in RULES}
+    known = {entry.id for entry in ALL_RULES}
     for name in plan.profile.waivers:
         if name in GUARANTEED:
             yield Breach(f"waivers.{name}", f"{name} always holds: {GUARANTEED[name].how}", "remove the waiver")
@@ -75,7 +76,11 @@ def waivers_name_rules(plan: Plan) -> Iterator[Breach]:
 
 
 RULES: Final[tuple[Rule, ...]] = tuple(sorted((*collect(*MODULES), waivers_name_rules), key=lambda entry: entry.id))
-"""Sorted by id."""
+"""What is asked of one profile, sorted by id."""
+ALL_RULES: Final[tuple[Rule, ...]] = tuple(
+    sorted((*RULES, *(entry.rule for entry in ACROSS)), key=lambda entry: entry.id)
+)
+"""And what is asked of several."""
 
 _ORDER: Final = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 

@@ -19,7 +19,6 @@ _EXPIRY = "an alert on the expiry of tokens"
 
 PENDING: Final[Mapping[str, Pending]] = {
     "C29": Pending("Workers of a release roll out before its producers", "target gitops (waves)"),
-    "K04": Pending("One cluster has one provider of external metrics, over all profiles", "checks over all profiles"),
     "K13": Pending(
         "The fleet at its largest fits into the quota and the database's connections",
         "fields for the namespace's quota and the database's limit",
