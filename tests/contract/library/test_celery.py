@@ -1,8 +1,9 @@
-"""The contract on Celery: Redis with two pools, RabbitMQ; one worker process for each."""
+"""The contract on Celery: Redis with two pools, RabbitMQ with two types of queues; one worker process for each."""
 
 import contextlib
 import gc
-import os
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -16,62 +17,75 @@ from tests.contract.library.suites import add_suites
 from tests.support.servers import free_port
 from tests.support.workers import worker
 
-if os.environ.get("TASKGEN_CONTRACT_CELERY") != "1":
-    # On a loaded machine a task that one test leaves running takes a slot from the next: not settled yet (issue 4).
-    pytest.skip(
-        "not run: the contract on Celery's brokers; run it with TASKGEN_CONTRACT_CELERY=1", allow_module_level=True
-    )
-
 # Canvas leaves results in reference cycles: the collector closes their sockets in any order, and says so.
 pytestmark = [pytest.mark.server, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 MODULES = ("task_abstraction.testing.contract.worker", "task_abstraction.testing.contract.worker_limits")
+QUEUES = ["contract", "contract_other"]
 UNLIMITED = frozenset({Feature.TIME_LIMIT, Feature.SOFT_TIME_LIMIT, Feature.CANCEL_RUNNING})
+VISIBILITY_S = 8
+"""Longer than a task of the worker contract runs, so that none comes back while it runs."""
+QUORUM = {
+    "task_default_queue_type": "quorum",
+    "task_create_missing_queue_type": "quorum",
+    "task_create_missing_queue_exchange_type": "topic",
+    "task_default_exchange_type": "topic",
+}
+"""As render writes them for `queue_type: quorum`."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A broker with a worker."""
+    """A broker with a worker, and the settings that producers share with it."""
 
     broker: Broker
+    settings: Mapping[str, str]
+
+
+def write_celeryconfig(folder, settings: Mapping[str, object]) -> None:
+    """Write the settings of a worker, as render does."""
+    (folder / "celeryconfig.py").write_text("".join(f"{name} = {value!r}\n" for name, value in settings.items()))
 
 
 @contextlib.contextmanager
-def serving(broker: Broker, folder, *modules: str, pool: str):
+def serving(
+    broker: Broker, folder, *, pool: str = "prefork", settings: Mapping[str, str] | None = None
+) -> Iterator[Place]:
     """Run a worker for the contract's queues."""
-    plan = folder / "settings"
-    plan.mkdir()
-    (plan / "plan.json").write_text(PLAN.replace("POOL", pool))
-    (plan / "celeryconfig.py").write_text("worker_prefetch_multiplier = 1\n")
-    given = {"TASK_MODULES": ",".join(modules), "TASK_SETTINGS_DIR": str(plan), "TASK_TIER": "contract"}
-    with worker(broker.environment(**given), folder, "--queues", "contract,contract_other") as running:
-        assert running.pid
-        yield Place(broker)
-
-
-PLAN = """{"profile": "contract", "environment": "dev", "default_queue": "contract", "default_backend": "celery",
-"tiers": {"contract": {"backend": "celery", "queues": ["contract", "contract_other"], "concurrency": 2, "pool": "POOL",
-"prefetch": 1, "grace_s": 20}}}"""
+    tier = {"backend": "celery", "queues": QUEUES, "concurrency": 2, "pool": pool, "prefetch": 1, "grace_s": 20}
+    plan = {"profile": "contract", "environment": "dev", "default_queue": "contract", "default_backend": "celery"}
+    (folder / "plan.json").write_text(json.dumps({**plan, "tiers": {"contract": tier}}))
+    write_celeryconfig(folder, {"worker_prefetch_multiplier": 1, **(settings or {})})
+    modules = MODULES if pool == "prefork" else MODULES[:1]
+    given = {"TASK_MODULES": ",".join(modules), "TASK_SETTINGS_DIR": str(folder), "TASK_TIER": "contract"}
+    with worker(broker.environment(**given), folder, "--queues", ",".join(QUEUES)):
+        yield Place(broker, settings or {})
 
 
 @pytest.fixture(scope="module")
 def on_redis(redis, tmp_path_factory):
     """Redis, prefork."""
-    with serving(redis_broker(redis), tmp_path_factory.mktemp("prefork"), *MODULES, pool="prefork") as place:
+    with serving(redis_broker(redis), tmp_path_factory.mktemp("prefork")) as place:
         yield place
 
 
 @pytest.fixture(scope="module")
 def on_threads(redis, tmp_path_factory):
     """Redis, threads: a pool that cannot end a task."""
-    with serving(redis_broker(redis), tmp_path_factory.mktemp("threads"), MODULES[0], pool="threads") as place:
+    with serving(redis_broker(redis), tmp_path_factory.mktemp("threads"), pool="threads") as place:
         yield place
 
 
 @pytest.fixture(scope="module")
-def on_rabbitmq(rabbitmq, redis, tmp_path_factory):
-    """RabbitMQ with results in Redis, prefork."""
-    broker = rabbitmq_broker(rabbitmq, redis)
-    with serving(broker, tmp_path_factory.mktemp("rabbitmq"), *MODULES, pool="prefork") as place:
+def on_classic(rabbitmq, redis, tmp_path_factory):
+    """Classic queues of RabbitMQ with results in Redis, prefork."""
+    with serving(rabbitmq_broker(rabbitmq, redis), tmp_path_factory.mktemp("classic")) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def on_quorum(rabbitmq, redis, tmp_path_factory):
+    """Quorum queues of RabbitMQ with results in Redis, prefork."""
+    with serving(rabbitmq_broker(rabbitmq, redis), tmp_path_factory.mktemp("quorum"), settings=QUORUM) as place:
         yield place
 
 
@@ -83,7 +97,7 @@ def _collected():
 
 
 class CeleryFixtures(contract.Fixtures):
-    """What the three have in common."""
+    """What the four have in common."""
 
     place: Place
     wait_s = 30.0
@@ -91,8 +105,16 @@ class CeleryFixtures(contract.Fixtures):
 
     def make_backend(self):
         """A producer on the broker of the module."""
-        params = {"broker_url": self.place.broker.url, "result_backend": self.place.broker.results}
+        broker = self.place.broker
+        params = {"broker_url": broker.url, "result_backend": broker.results, "extra_settings": self.place.settings}
         return CeleryBackend(BackendConfig("celery", params), plan=WorkerPlan())
+
+    def worker_environment(self, folder):
+        """A worker of the test's own; on Redis what a killed worker had comes back soon."""
+        again = {"visibility_timeout": VISIBILITY_S, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+        soon = {"broker_transport_options": again} if self.place.broker.kind == "redis" else {}
+        write_celeryconfig(folder, {**soon, **self.place.settings})
+        return self.place.broker.environment()
 
     def make_unreachable(self, password):
         """A producer for a server that is not there."""
@@ -101,6 +123,7 @@ class CeleryFixtures(contract.Fixtures):
         return CeleryBackend(BackendConfig("celery", {"broker_url": url, "result_backend": results}), plan=WorkerPlan())
 
 
+@pytest.mark.xdist_group("contract on redis")
 class Prefork(CeleryFixtures):
     """Redis, prefork."""
 
@@ -109,6 +132,7 @@ class Prefork(CeleryFixtures):
         self.place = on_redis
 
 
+@pytest.mark.xdist_group("contract on redis")
 class Threads(CeleryFixtures):
     """Redis, threads."""
 
@@ -119,17 +143,34 @@ class Threads(CeleryFixtures):
         self.place = on_threads
 
 
-class RabbitMQ(CeleryFixtures):
-    """RabbitMQ."""
+@pytest.mark.xdist_group("contract on rabbitmq")
+class Classic(CeleryFixtures):
+    """RabbitMQ, classic queues."""
 
-    # Found here, not repaired yet: Celery also sets the expiry of the AMQP message, so the broker drops an expired task
-    # by itself, no worker sees it, and its id stays pending.
-    lacks = frozenset({Feature.EXPIRES})
     absent = "amqp://user:{password}@127.0.0.1:{port}//"
 
     @pytest.fixture(autouse=True)
-    def _served(self, on_rabbitmq):
-        self.place = on_rabbitmq
+    def _served(self, on_classic):
+        self.place = on_classic
 
 
-add_suites(globals(), Prefork, Threads, RabbitMQ)
+@pytest.mark.xdist_group("contract on rabbitmq")
+class Quorum(CeleryFixtures):
+    """RabbitMQ, quorum queues."""
+
+    absent = "amqp://user:{password}@127.0.0.1:{port}//"
+
+    @pytest.fixture(autouse=True)
+    def _served(self, on_quorum):
+        self.place = on_quorum
+
+
+add_suites(globals(), Prefork, Threads, Classic, Quorum)
+
+
+class TestPreforkWorker(Prefork, contract.WorkerContract):
+    """Workers on Redis."""
+
+
+class TestQuorumWorker(Quorum, contract.WorkerContract):
+    """Workers on quorum queues."""

@@ -21,6 +21,7 @@ from task_abstraction.backends.celery import probe, worker, workflows
 from task_abstraction.backends.celery.application import NO_RESULTS, LibraryCelery, make_app
 from task_abstraction.backends.celery.letter_store import CeleryLetterStore
 from task_abstraction.backends.celery.letters import LetterWriter
+from task_abstraction.backends.celery.queues import has_quorum_queues
 from task_abstraction.backends.celery.results import Awaited, NotAwaitable, close_store, to_result
 from task_abstraction.backends.celery.schedules import last_sends
 from task_abstraction.backends.celery.store import SUBMITTED, WORKFLOW
@@ -97,7 +98,7 @@ class CeleryBackend(TaskBackend):
     def facts(self) -> Mapping[str, object]:
         """Broker, queue type and pool."""
         pool = self._job.tier.pool if self._job is not None else "prefork"
-        quorum = self._app is not None and self._app.conf.task_default_queue_type == "quorum"
+        quorum = self.broker_kind == "amqp" and has_quorum_queues(self.app.conf)
         return {"broker": self.broker_kind, "pool": pool, "quorum": quorum, "results": self._keeps_results}
 
     @property

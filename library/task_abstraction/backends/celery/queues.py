@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from celery.app.amqp import AMQP, Queues
@@ -122,7 +123,26 @@ class DeadLetterQueues(Queues):
         super().__setitem__(name, queue)
 
 
+class AMQPOfLibrary(AMQP):
+    """Messages for RabbitMQ without an expiry of their own.
+
+    celery 5.7 sets it beside its header `expires` (measured): the broker then drops an expired task by itself, nobody
+    hears of it, and its id stays pending for ever. By the header alone a worker finds it, and says that it expired.
+    """
+
+    @cached_property
+    def send_task_message(self) -> Callable[..., Any]:  # type: ignore[override, unused-ignore]  # celery-types: a method
+        """Publish a task."""
+        send: Callable[..., Any] = self._create_task_sender()  # type: ignore[attr-defined, unused-ignore]
+
+        def without_expiration(*args: Any, expiration: float | None = None, **options: Any) -> Any:  # noqa: ANN401
+            del expiration
+            return send(*args, **options)
+
+        return without_expiration
+
+
 def amqp_with_dead_letters(wants: Callable[[str], bool]) -> type[AMQP]:
     """Class of `app.amqp` for an application on RabbitMQ."""
     queues = type("QueuesOfApplication", (DeadLetterQueues,), {"wants": staticmethod(wants)})
-    return type("AMQPOfApplication", (AMQP,), {"queues_cls": queues})
+    return type("AMQPOfApplication", (AMQPOfLibrary,), {"queues_cls": queues})

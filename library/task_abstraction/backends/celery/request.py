@@ -185,6 +185,11 @@ class MeteredRequest(Request):
 
     def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:  # noqa: ANN401
         self._count_failed(Reason.EXPIRED if expired else Reason.CANCELLED)
+        began = getattr(self, "_began", None)
+        if began is not None:
+            # The child has filed it in its own copy of the context.
+            context: Any = self._context  # type: ignore[attr-defined]  # celery-types 0.26 lacks it
+            context.task_started_at = time.time() - (time.monotonic() - began)
         super()._announce_revoked(reason, terminated, signum, expired)  # type: ignore[misc]
 
 

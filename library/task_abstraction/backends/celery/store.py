@@ -15,6 +15,9 @@ SUBMITTED = "SUBMITTED"
 WORKFLOW = "WORKFLOW"
 """State of the record that is stored before publish under the id of a workflow."""
 
+NOT_BEGUN = frozenset({SUBMITTED, states.REVOKED})
+"""States in which the attempt that is counted next may not have begun."""
+
 
 def with_records(store: Any) -> Any:
     """Let a store also keep task, attempts and start; `result_extended` would keep the arguments once more."""
@@ -36,8 +39,9 @@ def _record_of(state: str, request: Any) -> dict[str, Any]:
     started = getattr(request, "task_started_at", None)
     if state == "STARTED":
         started = request.task_started_at = time.time()
-    retries = getattr(request, "retries", None) or 0
-    attempts = 0 if state == SUBMITTED else retries + 1
+    attempts = (getattr(request, "retries", None) or 0) + 1
+    if started is None and state in NOT_BEGUN:
+        attempts -= 1
     return {"name": getattr(request, "task", None), "attempts": attempts, "started_at": started}
 
 

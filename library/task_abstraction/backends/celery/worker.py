@@ -15,6 +15,7 @@ from task_abstraction.backends.celery.application import LibraryCelery, rendered
 from task_abstraction.backends.celery.letters import LetterWriter
 from task_abstraction.backends.celery.request import measure_with
 from task_abstraction.backends.celery.running import Planned, compare
+from task_abstraction.backends.celery.stopping import cut_step
 from task_abstraction.backends.celery.unusable import unusable_step
 from task_abstraction.backends.celery.wrapper import register_all
 from task_abstraction.config import WorkerPlan
@@ -92,6 +93,13 @@ def _planned(job: WorkerJob, plan: WorkerPlan) -> Planned | None:
     return Planned(tier=tier, plan=plan, settings=rendered_settings(), policies=policies)
 
 
+def tell_draining(job: WorkerJob) -> None:
+    """Say that the worker stops: not ready from now on."""
+    job.health.drain()
+    job.metrics.set_process(job.metrics.draining, 1)
+    job.stop.set()
+
+
 def configure(app: LibraryCelery, job: WorkerJob, letters: LetterWriter, plan: WorkerPlan) -> None:
     """Give the application what belongs to this tier alone."""
     tier = job.tier
@@ -100,6 +108,8 @@ def configure(app: LibraryCelery, job: WorkerJob, letters: LetterWriter, plan: W
     app.steps["consumer"].add(health_step(job.health))
     app.steps["consumer"].add(unusable_step(letters, job.metrics))
     app.steps["consumer"].add(comparison_step(job.report, lambda _: _planned(job, plan)))
+    if tier.shutdown == "cut":
+        app.steps["consumer"].add(cut_step(lambda: tell_draining(job)))
     register_all(app, job.tasks, job.policies, pool=tier.pool)
 
 
@@ -121,9 +131,7 @@ def run(
         """Having a receiver is what keeps Celery from setting up its own."""
 
     def draining(**_: object) -> None:
-        job.health.drain()
-        job.metrics.set_process(job.metrics.draining, 1)
-        job.stop.set()
+        tell_draining(job)
 
     def child_started(**_: object) -> None:
         # The locks and the registry of the parent mean nothing in a child.

@@ -133,7 +133,8 @@ def state_of(workflow_id: str, kept: Mapping[str, Any], look: Callable[[str], Ta
         error=error,
         started_at=min(begun, default=None),
         completed_at=(lost or last).completed_at if lost or (last and last.is_completed) else None,  # type: ignore[union-attr]
-        steps_completed=sum(1 for one in steps if one and one.is_completed),
+        # Celery sends the next step before it stores the value of the one before it: the last may be first.
+        steps_completed=len(steps) if status is TaskStatus.COMPLETED else sum(1 for s in steps if s and s.is_completed),
         total_steps=len(steps),
     )
 

@@ -6,7 +6,18 @@ exact refusal is.
 
 import pytest
 
-for _name in ("fixtures", "registration", "submit", "results", "retries", "options", "flows", "refusals", "outages"):
+for _name in (
+    "fixtures",
+    "registration",
+    "submit",
+    "results",
+    "retries",
+    "options",
+    "flows",
+    "refusals",
+    "outages",
+    "workers",
+):
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
 from task_abstraction.testing.contract.fixtures import Fixtures  # noqa: E402 - rewritten by pytest, see above
@@ -18,6 +29,7 @@ from task_abstraction.testing.contract.registration import RegistrationContract 
 from task_abstraction.testing.contract.results import ResultContract  # noqa: E402
 from task_abstraction.testing.contract.retries import RetryContract  # noqa: E402
 from task_abstraction.testing.contract.submit import SubmitContract  # noqa: E402
+from task_abstraction.testing.contract.workers import WorkerContract  # noqa: E402
 
 __all__ = [
     "Fixtures",
@@ -29,5 +41,6 @@ __all__ = [
     "RetryContract",
     "SecretsContract",
     "SubmitContract",
+    "WorkerContract",
     "WorkflowContract",
 ]

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S101, PLR2004 - tests assert
 
+import time
 import uuid
 from typing import Any
 
@@ -71,12 +72,18 @@ class WorkflowContract(Fixtures):
             assert self.run(backend, Parallel([ADD]), given=7).unwrap() == [7]
 
     def test_parallel_steps_overlap(self, backend: TaskBackend) -> None:
-        """Members run at the same time, where the worker has room."""
+        """Members run at the same time, where the worker has room.
+
+        A worker that has lost a child has one slot less for some seconds (celery 5.7: up to 5 s, measured), so a second
+        look is allowed; members that only ever follow each other do not overlap in any of them.
+        """
         if not self.gives(backend, Feature.CHORD) or self.slots < 2:
             return
         span = ("contract_span", {"seconds": SPAN_S})
-        done = self.run(backend, Parallel([span, span]), Sequential(["contract_spread"]), given=0)
-        assert done.unwrap() > 0
+        patterns = Parallel([span, span]), Sequential(["contract_spread"])
+        deadline = time.monotonic() + self.wait_s
+        while (overlap_s := self.run(backend, *patterns, given=0).unwrap()) <= 0:
+            assert time.monotonic() < deadline, f"the second begins {-overlap_s:.2f} s after the end of the first"
 
     def test_patterns_mix(self, backend: TaskBackend) -> None:
         """A parallel pattern between steps, and another one at the end."""
