@@ -42,7 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if double := item.get_closest_marker("double"):
             item.user_properties.append(("double", double.args[0]))
         if item.get_closest_marker("server") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            # One Hatchet engine is given to the whole run: its tests follow each other.
+            item.add_marker(pytest.mark.xdist_group("hatchet" if "hatchet" in item.path.stem else item.path.stem))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
