@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.bad_profiles import CASES
-from tests.support.command import taskgen
+from tests.support.command import taskgen_inside
 from tests.support.trees import snapshot
 
 # One of each kind: the whole table runs through `load`, where it takes seconds instead of minutes.
@@ -17,7 +17,7 @@ def test_render_refuses_it(case, tmp_path):
     before = snapshot(tmp_path)
 
     flags = [word for override in case.overrides for word in ("--set", override)]
-    done = taskgen("render", "--profile", "bad", "--project", str(tmp_path), *flags)
+    done = taskgen_inside("render", "--profile", "bad", "--project", str(tmp_path), *flags)
 
     assert done.returncode == case.exit_code, done.stderr
     assert "Traceback" not in done.stderr
@@ -35,7 +35,7 @@ def test_render_refuses_it(case, tmp_path):
 def test_queues_that_do_not_fit(tmp_path, overrides, rule):
     """A queue that nobody serves, or that two tiers serve without saying so, stops render with its rule."""
     flags = [word for override in overrides for word in ("--set", override)]
-    done = taskgen("render", "--profile", "prod-celery", "--out", str(tmp_path), *flags)
+    done = taskgen_inside("render", "--profile", "prod-celery", "--out", str(tmp_path), *flags)
 
     assert done.returncode == 1
     assert f"error {rule}" in done.stderr

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.support.command import ROOT, taskgen
+from tests.support.command import ROOT, taskgen, taskgen_inside
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def project(tmp_path_factory):
 @pytest.mark.parametrize("command", ["render", "check", "explain", "verify", "profiles", "targets", "rules", "schema"])
 def test_help_has_an_example(command):
     """Every command explains itself with an example."""
-    done = taskgen(command, "--help")
+    done = taskgen_inside(command, "--help")
 
     assert done.returncode == 0
     assert f"taskgen {command}" in done.stdout.partition("Options:")[0].partition("Usage:")[2].partition("\n")[2]
@@ -44,7 +44,7 @@ def test_help_has_an_example(command):
 )
 def test_wrong_usage(arguments, message):
     """Wrong usage names the flag, says what to do and exits with 2, without a traceback."""
-    done = taskgen(*arguments)
+    done = taskgen_inside(*arguments)
 
     assert done.returncode == 2
     assert message in done.stderr

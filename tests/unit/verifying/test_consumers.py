@@ -261,10 +261,16 @@ def verdict(case: Case, folder, text: str):
     return ask(verifier, folder, {**(case.beside or {}), case.path: text})[case.path]
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+GOOD = {
+    (case.verifier, case.path, case.good, str(case.beside)): pytest.param(case, id=name) for name, case in CASES.items()
+}
+"""One case for each good file: several mistakes break the same one."""
+
+
 class TestConsumer:
     """What every verifier promises."""
 
+    @pytest.mark.parametrize("case", GOOD.values())
     def test_takes_the_good_file(self, case, tmp_path):
         """The file without the mistake passes, and the version of the consumer is told."""
         result = verdict(case, tmp_path, case.good)
@@ -272,6 +278,7 @@ class TestConsumer:
         assert (result.outcome, result.detail) == ("passed", "")
         assert result.version
 
+    @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
     def test_refuses_the_broken_file(self, case, tmp_path):
         """The mistake fails with the words of the consumer."""
         assert case.good.count(case.old), "the change must change something"
