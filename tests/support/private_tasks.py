@@ -26,4 +26,10 @@ def fail(text: str) -> None:
     raise ValueError(f"cannot use {text}")
 
 
-TASKS = ("private_echo", "private_pass", "private_fail")
+@task(queue="private", name="private_broken", retry=ONCE)
+def broken(value: dict[str, str]) -> None:
+    """Fail with the secret in the error: a step of a workflow."""
+    fail(value["echo"])
+
+
+TASKS = ("private_echo", "private_pass", "private_fail", "private_broken")

@@ -90,7 +90,7 @@ def seal_results(store: Any, sealer: Sealer) -> None:  # noqa: ANN401 - a class 
     store.encode, store.decode, store.decode_result = sealed, opened, record
 
 
-def refusal(message: Any, error: Exception) -> str | None:  # noqa: ANN401 - kombu's Message
+def refusal(message: Any, error: BaseException) -> str | None:  # noqa: ANN401 - kombu's Message
     """Why a message whose content type is not accepted came from a process with other keys; None: another reason."""
     if not isinstance(error, ContentDisallowed):
         return None

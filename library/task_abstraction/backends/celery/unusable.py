@@ -20,6 +20,8 @@ from task_abstraction.runtime.worker_metrics import UNKNOWN_TASK, WorkerMetrics
 
 log = logging.getLogger("task_abstraction.celery")
 UNREADABLE = (DecodeError, ContentDisallowed, LookupError, ValueError, TypeError)
+PIDBOX = ".pidbox"
+"""End of the names of the exchanges that carry control messages."""
 PARTS_OF_BODY = (list, dict, dict)
 """Arguments, keywords and callbacks: the body of a message of Celery's second protocol."""
 
@@ -117,6 +119,11 @@ class Unusable:
 
     def on_decode_error(self, message: Any, error: BaseException) -> None:  # noqa: ANN401
         """Handle a body that cannot be decoded, or whose content type is not accepted."""
+        if str((message.delivery_info or {}).get("exchange")).endswith(PIDBOX):
+            # A question to the workers, from a process with other keys: no task, and worth no dead letter.
+            log.warning("a control message is dropped: %s", refusal(message, error) or error)
+            message.ack_log_error(log, self._consumer.connection_errors)
+            return
         self.discard(message, f"{type(error).__name__}: {error}")
 
 
