@@ -17,7 +17,6 @@ NO_CALL_YET: Final = frozenset(
         Feature.DAG,
         Feature.DURABLE,
         Feature.STREAMING,
-        Feature.ENCRYPTION,
         Feature.CONCURRENCY_KEY,
     }
 )

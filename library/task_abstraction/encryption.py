@@ -60,7 +60,7 @@ class FernetCodec:
         try:
             from cryptography.fernet import Fernet  # type: ignore[import-not-found, unused-ignore]
         except ImportError:
-            raise DependencyNotInstalled("cryptography", "'task-abstraction[encryption]'") from None
+            raise DependencyNotInstalled("cryptography", "'cryptography>=44'") from None
         if not keys:
             raise ConfigurationError(f"{KEYS} holds no key. {_NEW_KEY}", source=KEYS)
         self._fernets: dict[bytes, Any] = {}

@@ -102,7 +102,7 @@ class CelerySettings(Model):
     ] = "beat"
     """what sends scheduled tasks"""
     encryption: SecretKey | None = None
-    """key of the payload codec"""
+    """keys of the payload codec: one in each line, the first writes, all read"""
     settings: dict[
         Annotated[str, Matching(r"[a-z][a-z0-9_]*", "a Celery setting such as task_track_started")], Free
     ] = {}
@@ -153,7 +153,7 @@ class TemporalSettings(Model):
     api_key: SecretKey | None = None
     """API key; turns TLS on"""
     encryption: SecretKey | None = None
-    """key of the payload codec"""
+    """keys of the payload codec: one in each line, the first writes, all read"""
     mode: Literal["auto", "activity", "workflow"] = "auto"
     """how tasks run: as standalone activities (server 1.32 or newer), or in a generic workflow"""
     retention: Duration = timedelta(days=3)
@@ -182,7 +182,7 @@ class HatchetSettings(Model):
     namespace: Annotated[str, Matching(r"[a-z0-9_]*", "a prefix: lower-case letters, digits and _")] = ""
     """prefix of all names; prefer one tenant per environment"""
     encryption: SecretKey | None = None
-    """key of the payload codec"""
+    """keys of the payload codec: one in each line, the first writes, all read"""
     rate_limits: dict[Name, dict[str, Free]] = {}
     """static rate limits of the tenant"""
 

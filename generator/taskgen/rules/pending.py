@@ -43,7 +43,6 @@ PENDING: Final[Mapping[str, Pending]] = {
     "P20": Pending("The key-value store evicts nothing and is reachable", _RENDER),
     "P21": Pending("Plans are those of services", _RENDER),
     "P22": Pending("Environment groups hold values, and references resolve", _RENDER),
-    "S08": Pending("The payload codec is on every worker, producer and reader of results", "payload encryption"),
     "S15": Pending("Exporter and scaler have credentials of their own, which only read", "a field for them"),
     "S17": Pending("Tokens and certificates with an end date have an expiry alert", _EXPIRY),
     "T13": Pending("Versioned workers state their deployment and behaviour", _VERSIONS),

@@ -10,6 +10,8 @@ from taskgen.rules.reading import literal_urls, options, setting
 
 CLEAR: Final = frozenset({"redis", "amqp", "pyamqp"})
 """Schemes of connections without encryption."""
+KEYS: Final = frozenset({"TASK_ENCRYPTION_KEYS", "TASK_ENCRYPTION_KEYS_FILE"})
+"""Variables that hold the keys of the payload codec."""
 JSON: Final = frozenset({"json", "application/json"})
 CONTENT: Final = ("accept_content", "result_accept_content", "event_serializer", "result_serializer", "task_serializer")
 
@@ -91,6 +93,40 @@ def temporal_is_encrypted(plan: Plan) -> Iterator[Breach]:
     temporal = plan.profile.backends.temporal
     if temporal and plan.tiers_of("temporal") and temporal.tls is None and temporal.api_key is None:
         yield Breach("backends.temporal", "there is neither tls nor api_key")
+
+
+def _own_keys(plan: Plan) -> Iterator[str]:
+    """Paths of variables in which the profile hands keys to the application alone."""
+    sources = {"app": plan.profile.app} | {f"tiers.{tier.name}": tier.profile for tier in plan.tiers}
+    for path, source in sources.items():
+        for field in ("env", "secret_env"):
+            yield from (f"{path}.{field}.{name}" for name in getattr(source, field) if name in KEYS)
+
+
+@rule(
+    "S08",
+    "E/E/E",
+    why="a process without the keys sends plain text, or can read no result",
+    reference="runtime-api.md 11",
+    remedy="state the same encryption: {secret: name, key: k} for every backend of the profile",
+)
+def payload_codec_is_everywhere(plan: Plan) -> Iterator[Breach]:
+    """The payload codec is on every worker, producer and reader of results."""
+    backends = plan.profile.backends
+    keys = {name: getattr(backends, name).encryption for name in backends.names()}
+    for path in _own_keys(plan):
+        yield Breach(path, "exporter and beat do not get it", "write it as encryption of the backend")
+    encrypted = [name for name, key in keys.items() if key is not None]
+    if not encrypted:
+        return
+    place = f"backends.{encrypted[0]}.encryption"
+    if plan.profile.app.kind != "task_abstraction":
+        what = f"app.kind {plan.profile.app.kind} runs without the library, and so without its codec"
+        yield Breach(place, what, "remove it, and encrypt in the application")
+    other = next((name for name, key in keys.items() if key != keys[encrypted[0]]), None)
+    if other:
+        what = f"backends.{other} has another key or none, and a process that reaches both has one set of keys"
+        yield Breach(place, what)
 
 
 def _bundled(address: str) -> bool:

@@ -165,6 +165,22 @@ PLATFORMS = [
     ("S06", "redis", [f"{BROKER}.tls=false"], f"{BROKER}.tls"),
     ("S06", "rabbitmq", ["backends.celery.results.url=redis://r:6379/0"], "backends.celery.results.url"),
     ("S07", "temporal", ["backends.temporal.tls=null"], "backends.temporal"),
+    (
+        "S08",
+        "redis",
+        ["app.secret_env.TASK_ENCRYPTION_KEYS={secret: payload, key: keys}"],
+        "app.secret_env.TASK_ENCRYPTION_KEYS",
+    ),
+    (
+        "S08",
+        "redis",
+        [
+            "backends.celery.encryption={secret: payload, key: keys}",
+            f"{MAIN}.backend=celery",
+            "backends.temporal={address: 'temporal:7233', api_key: {secret: t, key: k}}",
+        ],
+        "backends.celery.encryption",
+    ),
     ("S09", "temporal", ["targets.compose={}", "backends.temporal.address=temporal:7233"], "backends.temporal.address"),
     (
         "S09",

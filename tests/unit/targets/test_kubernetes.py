@@ -5,6 +5,7 @@ import yaml
 
 from taskgen.errors import TemplateError
 from taskgen.rendering.render import render
+from tests.support.in_memory import texts
 from tests.support.manifests import (
     ON_KUBERNETES,
     PROJECT,
@@ -575,3 +576,17 @@ def test_a_target_that_takes_in_a_missing_one_says_so():
 
     with pytest.raises(TemplateError, match="there is no target settings"):
         render(plan_of("prod-celery"), specs, roots=PROJECT.template_roots(), trees={}, only="kubernetes")
+
+
+@pytest.mark.parametrize("profile", ["prod-celery", "prod-temporal", "prod-hatchet"])
+def test_every_process_gets_the_keys_of_the_payload_codec(profile):
+    """Workers, exporter and beat refer to one secret; the image brings the codec's package (S08)."""
+    backend = profile.removeprefix("prod-")
+    override = f"backends.{backend}.encryption={{secret: payload, key: keys}}"
+    deployments = of_kind(objects(profile, override), "Deployment")
+
+    assert {"task-backend-exporter"} < set(deployments)
+    for deployment in deployments.values():
+        reference = {"secretKeyRef": {"name": "payload", "key": "keys"}}
+        assert env(deployment)["TASK_ENCRYPTION_KEYS"] == reference
+    assert f"./library[{backend},encryption]" in texts(profile, "image", override)["image/Dockerfile"]
