@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from task_abstraction.backends.hatchet import ids
 from task_abstraction.backends.hatchet.clients import Clients
-from task_abstraction.backends.hatchet.connection import connection_of
+from task_abstraction.backends.hatchet.connection import connection_of, namespace_of
 from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY, task_of
 from task_abstraction.backends.hatchet.lookup import Lookup
 from task_abstraction.backends.hatchet.options import priority_of
@@ -102,10 +102,19 @@ class HatchetBackend(TaskBackend):
     # Registration and options.
 
     def check_definition(self, definition: TaskDefinition) -> None:
-        """Refuse, besides the table's refusals, a name with a dot: statistics and scalers read it as a path."""
+        """Refuse, besides the table's refusals, a name that would be taken for another one.
+
+        Statistics and scalers read a dot as a path; a namespace is not put before a name that begins with it.
+        """
         if "." in definition.name:
             raise ConfigurationError(
                 f"task name '{definition.name}': Hatchet takes no dots. Give it another name=", source="name"
+            )
+        namespace = namespace_of(self.config)
+        if namespace and definition.name.startswith(namespace):
+            raise ConfigurationError(
+                f"task name '{definition.name}' begins with the namespace '{namespace}'. Give it another name=",
+                source="name",
             )
         super().check_definition(definition)
 

@@ -42,9 +42,10 @@ def _no_token() -> ConfigurationError:
     )
 
 
-def _namespace(text: str) -> str:
-    """A namespace as the SDK writes it: lower case, with one underscore behind it."""
-    lowered = text.lower()
+def namespace_of(config: BackendConfig, environ: Mapping[str, str] | None = None) -> str:
+    """The namespace as the SDK writes it: lower case, with one underscore behind it; empty where there is none."""
+    source = os.environ if environ is None else environ
+    lowered = str(config.connection_params.get("namespace") or source.get("HATCHET_CLIENT_NAMESPACE") or "").lower()
     return lowered if not lowered or lowered.endswith("_") else f"{lowered}_"
 
 
@@ -103,7 +104,7 @@ def connection_of(config: BackendConfig, environ: Mapping[str, str] | None = Non
         server_url=server_url,
         host_port=host_port,
         tls_strategy=strategy,
-        namespace=_namespace(str(params.get("namespace") or source.get("HATCHET_CLIENT_NAMESPACE") or "")),
+        namespace=namespace_of(config, source),
         ca_file=str(params.get("tls_root_ca_file") or source.get("HATCHET_CLIENT_TLS_ROOT_CA_FILE") or "") or None,
         expires_at=float(expires) if isinstance(expires, int | float) else None,
     )
