@@ -85,6 +85,14 @@ async def endless() -> None:
     await asyncio.sleep(60)
 
 
+@task(queue="file_processing", name="PREFIX_say", retry=RetryPolicy(max_attempts=2, initial_delay=AT_ONCE))
+def say(character: str, times: int = 1, fail: bool = False) -> str:
+    text = chr(int(character, 16)) * times
+    if fail:
+        raise ValueError(text)
+    return text
+
+
 @task(queue="high_priority", name="PREFIX_urgent", retry=RetryPolicy())
 def urgent() -> str:
     return current_task().queue
@@ -194,7 +202,7 @@ class Fleet:
             "namespace": f"{self.prefix}ns",
         }
         backend = HatchetBackend(BackendConfig("hatchet", params), plan=load_plan(self.settings))
-        for task in ("add", "who", "flaky", "never", "endless"):
+        for task in ("add", "who", "flaky", "never", "endless", "say"):
             backend.declare(self.name(task), queue="file_processing")
         backend.declare(self.name("urgent"), queue="high_priority")
         for task in ("work", "forgotten"):

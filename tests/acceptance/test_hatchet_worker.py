@@ -307,11 +307,6 @@ class TestOptions:
 
         assert [producer.get_result(i, timeout=60).unwrap()["x"] for i in ids] == list(range(1, 41))
 
-    def test_arguments_that_are_too_large_are_refused(self, fleet, producer):
-        """The engine's limit is 4 MiB; the message says so."""
-        with pytest.raises(ValueError, match=r"the arguments are too large for the engine.*Send a reference instead"):
-            producer.submit(fleet.name("add"), {"x": "y" * 5 * 2**20})
-
 
 class TestHealth:
     """What probes and Prometheus see."""

@@ -1,6 +1,7 @@
 """Submit, results, cancel, statistics and workers over Hatchet."""
 
 import asyncio
+import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -9,9 +10,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from task_abstraction.backends.hatchet import ids
+from task_abstraction.backends.hatchet.cancelled import record_cancelled
 from task_abstraction.backends.hatchet.clients import Clients
 from task_abstraction.backends.hatchet.connection import connection_of, namespace_of
-from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY, task_of
+from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY
+from task_abstraction.backends.hatchet.limits import check_arguments
 from task_abstraction.backends.hatchet.lookup import Lookup
 from task_abstraction.backends.hatchet.options import priority_of
 from task_abstraction.backends.hatchet.place import check_place, refuse_cut
@@ -195,7 +198,7 @@ class HatchetBackend(TaskBackend):
         task_id = ids.delayed_id(due_at)
         body: dict[str, Any] = {
             "triggerAt": due_at.astimezone(UTC).isoformat(),
-            "input": dict(self.sealer.seal_json(submission.envelope)),
+            "input": json.loads(check_arguments(dict(self.sealer.seal_json(submission.envelope)))),
             "additionalMetadata": {**metadata, ID_KEY: task_id},
         }
         priority = priority_of(submission.options.priority, submission.policy)
@@ -232,7 +235,7 @@ class HatchetBackend(TaskBackend):
             if schedule is not None and rest.delete(
                 f"{rest.tenant}/workflows/scheduled/{schedule['metadata']['id']}", limit_s=self._limit_s
             ):
-                self._record_cancelled(task_id, schedule)
+                record_cancelled(self, task_id, schedule, limit_s=self._limit_s)
                 return
             run_id = lookup.run_id(task_id)
         if run_id is None or lookup.look(task_id).is_finished:
@@ -243,21 +246,6 @@ class HatchetBackend(TaskBackend):
         """Cancel runs by the ids of the engine; what they have started is cancelled with them."""
         rest = self.clients.rest
         rest.post(f"{rest.stable_tenant}/tasks/cancel", {"externalIds": list(run_ids)}, limit_s=self._limit_s)
-
-    def _record_cancelled(self, task_id: str, schedule: Mapping[str, Any]) -> None:
-        """Leave a cancelled run under the id of a deleted schedule, which the engine forgets."""
-        from task_abstraction.backends.hatchet.engine import Run
-
-        clients, lookup = self._built()
-        name = task_of(clients.connection.short_name(str(schedule["workflowName"])))
-        run = Run(
-            workflow=clients.connection.full_name(clients.variants.cancelled(name, limit_s=self._limit_s)),
-            envelope=schedule.get("input") or {},
-            metadata=schedule["additionalMetadata"],
-        )
-        run_id = clients.engine.submit(run, limit_s=self._limit_s)
-        lookup.begun_as(task_id, run_id)
-        self.cancel_runs([run_id])
 
     # Health, statistics and life.
 

@@ -28,6 +28,7 @@ from hatchet_sdk.types.idempotency import TTLBasedIdempotencyConfig
 
 from task_abstraction.backends.hatchet.connection import Connection
 from task_abstraction.backends.hatchet.labels import ONCE_KEY
+from task_abstraction.backends.hatchet.limits import check_arguments
 from task_abstraction.backends.hatchet.sdk import client_config
 from task_abstraction.backends.hatchet.variants import ONCE_TTL
 from task_abstraction.errors import BackendUnavailable
@@ -51,10 +52,14 @@ class Run:
     priority: int | None = None
 
     def request(self) -> TriggerWorkflowRequest:
-        """The message of the engine."""
+        """The message of the engine.
+
+        Raises:
+            ValueError: the engine could not hand the arguments on.
+        """
         return TriggerWorkflowRequest(
             name=self.workflow,
-            input=json.dumps(self.envelope),
+            input=check_arguments(self.envelope),
             additional_metadata=json.dumps(dict(self.metadata)),
             priority=self.priority,
         )
@@ -98,8 +103,8 @@ class Engine:
 
     def _translated(self, error: Any, limit_s: float) -> Exception:
         code, details = error.code(), error.details() or ""
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return ValueError(f"the arguments are too large for the engine: {details}. Send a reference instead")
+        if code in {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INVALID_ARGUMENT}:
+            return RefusedError(f"the engine does not take it: {details}")
         if code is grpc.StatusCode.ALREADY_EXISTS:
             return Collision(_existing(error))
         if code in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED}:
@@ -176,7 +181,7 @@ class Engine:
         request = GetRunDetailsRequest(external_id=run_id)
         try:
             answer = self._call(AdminServiceStub(self._open()).GetRunDetails, request, limit_s)
-        except Unknown:
+        except (Unknown, RefusedError):  # what is too large for a message, REST tells
             return None
         name, run = next(iter(answer.task_runs.items()), ("", None))
         if run is None:
@@ -231,6 +236,10 @@ class Engine:
         """Close the channels."""
         self._listener = None
         self._drop_channel()
+
+
+class RefusedError(ValueError):
+    """The engine does not take what it was sent, or cannot send what it was asked for."""
 
 
 class Unknown(Exception):  # noqa: N818 - an answer, not a failure

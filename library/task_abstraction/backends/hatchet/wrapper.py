@@ -15,6 +15,7 @@ from hatchet_sdk.runnables.workflow import Standalone
 from hatchet_sdk.types.priority import Priority
 
 from task_abstraction.backends.hatchet.labels import ID_KEY, QUEUE_KEY, describe
+from task_abstraction.backends.hatchet.limits import UnsendableResultError, checked_result, reportable
 from task_abstraction.backends.hatchet.options import priority_of
 from task_abstraction.backends.hatchet.sealing import Sealed
 from task_abstraction.context import TaskContext
@@ -125,12 +126,17 @@ def counted(task: Wrapped, context: TaskContext) -> Iterator[None]:
             attempt.given_up()
             raise
         unreadable = isinstance(error, PayloadUnreadable)
-        again = attempt.more and not unreadable and task.policy.is_retryable(error)
+        repeatable = not isinstance(error, PayloadUnreadable | UnsendableResultError)
+        again = attempt.more and repeatable and task.policy.is_retryable(error)
         attempt.failed(Reason.INVALID if unreadable else Reason.ERROR, again=again)
         if task.sealer.seals:
             raise _sealed(task, error, again=again) from None
+        told = reportable(error)
         if attempt.more and not again:
-            raise NonRetryableException(describe_error(error)) from error
+            raise NonRetryableException(describe_error(told)) from (error if told is error else None)
+        if told is not error:
+            log.exception("task %s failed; the engine is told a part of its error", task.definition.name)
+            raise told from None
         raise
     else:
         if context.is_cancelled:
@@ -156,13 +162,13 @@ def body_of(task: Wrapped) -> Callable[..., Any]:
         context = context_of(task, ctx)
         with counted(task, context):
             bound = step_envelope(definition.fn, task.sealer.open_json(envelope), context.headers)
-            return dict(task.sealer.seal_json({"result": run_task(definition, bound, context)}))
+            return checked_result(dict(task.sealer.seal_json({"result": run_task(definition, bound, context)})))
 
     async def arun(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
         context = context_of(task, ctx)
         with counted(task, context):
             bound = step_envelope(definition.fn, task.sealer.open_json(envelope), context.headers)
-            return dict(task.sealer.seal_json({"result": await arun_task(definition, bound, context)}))
+            return checked_result(dict(task.sealer.seal_json({"result": await arun_task(definition, bound, context)})))
 
     return arun if inspect.iscoroutinefunction(definition.fn) else run
 
