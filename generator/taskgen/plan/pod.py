@@ -64,7 +64,7 @@ class PodPlan:
     annotations: Mapping[str, str]
     service_account_annotations: Mapping[str, str]
     node_selector: Mapping[str, str]
-    tolerations: tuple[Mapping[str, str], ...]
+    tolerations: tuple[Mapping[str, Any], ...]
     security: Mapping[str, Any]
     container_security: Mapping[str, Any]
     volumes: tuple[Mapping[str, Any], ...]
@@ -97,6 +97,12 @@ def _kept(profile: Pod, tier: Pod | None, field: str) -> dict[str, Any]:
 def _mount(name: str, volume: Mapping[str, Any]) -> dict[str, str]:
     found = {"name": name, "mountPath": str(volume["mount_path"])}
     return {**found, "readOnly": volume["read_only"]} if "read_only" in volume else found
+
+
+def _toleration(stated: Mapping[str, str]) -> dict[str, Any]:
+    seconds = stated.get("tolerationSeconds", "")
+    number = {"tolerationSeconds": int(seconds)} if seconds.removeprefix("-").isdecimal() else {}
+    return {**stated, **number}
 
 
 def _container(name: str, stated: Mapping[str, Any], security: Mapping[str, Any], **fixed: object) -> dict[str, Any]:
@@ -138,7 +144,7 @@ def pod_plan(profile: Profile, tier: Tier | None, backend: str) -> PodPlan:
         annotations=_kept(profile.pod, own, "annotations"),
         service_account_annotations=_kept(profile.pod, own, "service_account_annotations"),
         node_selector=_kept(profile.pod, own, "node_selector"),
-        tolerations=tuple(_kept(profile.pod, own, "tolerations").values()),
+        tolerations=tuple(_toleration(entry) for entry in _kept(profile.pod, own, "tolerations").values()),
         security={**POD_SECURITY, **{key: value for key, value in stated.items() if key not in _OF_THE_CONTAINER}},
         container_security=inner,
         volumes=tuple(

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_interface, ip_network
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -229,7 +230,20 @@ def _cron(value: str) -> str:
 Cron = Annotated[str, AfterValidator(_cron)]
 """Five cron fields: minute, hour, day of month, month, day of week."""
 
-Cidr = Annotated[str, Matching(r"[0-9a-fA-F.:]+/\d{1,3}", "an address range such as 10.0.0.0/8")]
+
+def _range(value: str) -> str:
+    try:
+        whole = ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f"{shown(value)} is not an address range such as 10.0.0.0/8") from None
+    if ip_interface(value).ip != whole.network_address:
+        raise ValueError(f"{shown(value)} begins inside of its range: write {whole}")
+    return value
+
+
+Cidr = Annotated[
+    str, Matching(r"[0-9a-fA-F.:]+/\d{1,3}", "an address range such as 10.0.0.0/8"), AfterValidator(_range)
+]
 """A range of IP addresses."""
 
 Auto = Literal["auto"]

@@ -117,6 +117,14 @@ class Scale(Model):
     """replicas while the signal cannot be read; default derived"""
 
     @model_validator(mode="after")
+    def _signals_differ(self) -> Self:
+        kinds = [signal if isinstance(signal, str) else type(signal).__name__ for signal in self.signals]
+        once = [kind for kind in kinds if kind not in {"PrometheusSignal", "SqlSignal"}]
+        if len(set(once)) != len(once):
+            raise KeyedError("signals", "names a signal twice: remove one")
+        return self
+
+    @model_validator(mode="after")
     def _bounds_are_ordered(self) -> Self:
         if isinstance(self.min, int) and isinstance(self.max, int) and self.min > self.max:
             raise KeyedError("min", f"{self.min} is above max {self.max}: exchange them")

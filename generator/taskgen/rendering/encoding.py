@@ -15,6 +15,7 @@ from jinja2 import Undefined
 from markupsafe import Markup
 
 from taskgen.errors import TemplateError
+from taskgen.plan.dotenv import NOT_PRINTED, env_fault
 
 Encoder = Callable[[Any], Markup]
 
@@ -24,7 +25,6 @@ _YAML_WORDS: Final = frozenset(
 )
 """Words that some YAML reader takes for something else than text."""
 _BASIC_PLANE: Final = 0xFFFF
-NOT_PRINTED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def _refuse(value: object, what: str) -> TemplateError:
@@ -176,18 +176,15 @@ def env_text(value: Any) -> str:  # noqa: ANN401  # any value of a plan
         TemplateError: no form is read alike (line breaks, or a single quote beside what double quotes would expand).
     """
     text = json_text(value) if isinstance(value, bool) else str(value)
-    if any(unicodedata.category(character) in NOT_PRINTED for character in text):
-        raise _refuse(value, "holds a line break or control character, which an environment file cannot carry")
+    fault = env_fault(text)
+    if fault is not None:
+        raise _refuse(value, fault)
     if _ENV_PLAIN.fullmatch(text):
         return text
     # Compose takes a backslash before the closing quote for an escape, also between single quotes (v5.6.1).
     if "'" not in text and not text.endswith("\\"):
         return f"'{text}'"
-    if not set(text) & set('"\\$`'):
-        return f'"{text}"'
-    raise _refuse(
-        value, "mixes quotes with $, ` or \\, which shells and Compose read differently: use a secret instead"
-    )
+    return f'"{text}"'
 
 
 _DOCKER_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+,=-]+")

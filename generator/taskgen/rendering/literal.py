@@ -5,7 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from taskgen.rendering.encoding import NOT_PRINTED, yaml_text
+from taskgen.plan.dotenv import NOT_PRINTED
+from taskgen.rendering.encoding import yaml_text
 
 
 def is_literal(text: str) -> bool:

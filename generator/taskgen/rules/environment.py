@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from taskgen.plan.dotenv import env_fault
 from taskgen.plan.environment import own_env
 from taskgen.plan.model import Plan
 from taskgen.rules.engine import Breach, rule
+from taskgen.rules.reading import options
 
 TEMPORAL: Final = {
     "TEMPORAL_HOST": "backends.temporal.address",
@@ -82,3 +84,22 @@ def settings_are_no_variables(plan: Plan) -> Iterator[Breach]:
     """What sizes and limits a worker is a field of the profile, not a variable that no worker reads."""
     for path, field in stated(plan, WORKERS):
         yield Breach(path, "no worker reads it", f"remove it, and set {field}; waive U10 if the tasks read it")
+
+
+@rule(
+    "U20",
+    "E/E/E",
+    why="the shell, Compose and the container runtime would each read another value, so nothing is rendered",
+    reference="measured with Compose 5.6.1 and dash; docs/targets/settings.md",
+    remedy="put it into a secret, and refer to that in secret_env",
+)
+def values_can_be_written(plan: Plan) -> Iterator[Breach]:
+    """Values of variables are ones that every reader of an environment file reads alike."""
+    if options(plan, "settings") is None:
+        return
+    stated_env = {"app": plan.profile.app.env, **{f"tiers.{tier.name}": tier.profile.env for tier in plan.tiers}}
+    for at, env in stated_env.items():
+        for name, value in env.items():
+            fault = env_fault(value) if value is not None else None
+            if fault:
+                yield Breach(f"{at}.env.{name}", f"its value {fault.partition(':')[0]}")

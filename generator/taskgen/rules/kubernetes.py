@@ -1,13 +1,12 @@
 """Rules of family K: pods, images and rollouts on Kubernetes, as far as the plan alone shows them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from taskgen.plan.model import Plan
 from taskgen.profile.paths import join
-from taskgen.profile.tier import Pod
 from taskgen.rules.engine import Breach, rule
-from taskgen.rules.reading import options
+from taskgen.rules.reading import options, pods
 
 OWN_LABELS: Final = frozenset(
     {
@@ -72,10 +71,6 @@ def images_are_pinned(plan: Plan) -> Iterator[Breach]:
             yield Breach(f"tiers.{tier.name}.image.digest", what, "use the same digest, or a repository of its own")
 
 
-def _pods(plan: Plan) -> Mapping[str, Pod]:
-    return {"pod": plan.profile.pod, **{f"tiers.{tier.name}.pod": tier.profile.pod for tier in plan.tiers}}
-
-
 @rule(
     "U11",
     "E/E/E",
@@ -84,11 +79,11 @@ def _pods(plan: Plan) -> Mapping[str, Pod]:
     remedy="choose another name",
 )
 def names_in_pods_are_free(plan: Plan) -> Iterator[Breach]:
-    """Labels, volumes and containers of the profile have names that taskgen does not use itself."""
+    """Labels, volumes, containers, accounts and windows have names that taskgen does not use itself."""
     if options(plan, "kubernetes") is None:
         return
     mounts = {mount.name for tier in plan.tiers for mount in tier.mounts}
-    for at, pod in _pods(plan).items():
+    for at, pod in pods(plan).items():
         used = {
             "labels": OWN_LABELS,
             "volumes": OWN_VOLUMES | mounts,
@@ -99,3 +94,11 @@ def names_in_pods_are_free(plan: Plan) -> Iterator[Breach]:
             stated = {name for name, value in getattr(pod, field).items() if value is not None}
             for name in sorted(stated & names):
                 yield Breach(join((*at.split("."), field, name)), f"{name} is taskgen's own")
+    for tier in plan.tiers:
+        account = f"worker-{tier.name}"
+        if tier.profile.pod.service_account_annotations and account == f"{plan.profile.app.name}-worker":
+            what = f"the service account {account} is that of every tier without annotations of its own"
+            yield Breach(f"tiers.{tier.name}.pod.service_account_annotations", what, "rename the tier or app.name")
+        if "waiting" in tier.profile.scale.schedules and tier.autoscaled:
+            what = "the trigger of the backlog has this name"
+            yield Breach(f"tiers.{tier.name}.scale.schedules.waiting", what)

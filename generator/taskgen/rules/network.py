@@ -1,13 +1,15 @@
 """Rules of family S on the network: what policies open."""
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 from typing import Any, Final
 
 from taskgen.plan.model import Plan
 from taskgen.rules.engine import Breach, rule
 from taskgen.rules.reading import literal_urls, options, port_of
 
-EVERYWHERE: Final = frozenset({"0.0.0.0/0", "::/0"})
+WIDEST: Final = {4: 8, 6: 16}
+"""Shortest prefix of a range by version of the protocol: one that no single network is given more of."""
 
 
 def _endpoints(plan: Plan) -> Iterator[tuple[str, Any]]:
@@ -33,10 +35,16 @@ def _addresses(plan: Plan) -> Iterator[tuple[str, str]]:
 def _peers(path: str, entry: Any) -> Iterator[Breach]:  # noqa: ANN401  # an endpoint or an egress entry
     if not (entry.namespace or entry.pod_labels or entry.cidr):
         yield Breach(path, "neither cidr nor namespace nor pod_labels says where it is: nothing is opened")
-    elif entry.cidr in EVERYWHERE:
-        yield Breach(
-            f"{path}.cidr", f"{entry.cidr} opens its ports to the whole world", "state the range of the server"
-        )
+    elif entry.cidr and (network := ip_network(entry.cidr)).prefixlen < WIDEST[network.version]:
+        world = "the whole world" if network.prefixlen == 0 else f"1/{2**network.prefixlen} of the world"
+        yield Breach(f"{path}.cidr", f"{entry.cidr} opens its ports to {world}", "state the range of the server")
+
+
+def _dns(cidr: str | None) -> Iterator[Breach]:
+    try:
+        ip_network(cidr or "::/128")
+    except ValueError:
+        yield Breach("targets.kubernetes.dns_cidr", f"{cidr} is no address range", "write it like 169.254.20.10/32")
 
 
 @rule(
@@ -55,6 +63,7 @@ def egress_is_known(plan: Plan) -> Iterator[Breach]:
         what = "no network policy is rendered: every pod reaches everything"
         yield Breach("targets.kubernetes.network_policy", what, "leave it out, or waive S12 with who else does it")
         return
+    yield from _dns(kubernetes.dns_cidr)
     endpoints = dict(_endpoints(plan))
     for path, endpoint in endpoints.items():
         if endpoint is None:

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 from taskgen.plan.model import Plan, TierPlan
 from taskgen.profile.backends import Broker
 from taskgen.profile.paths import join
+from taskgen.profile.tier import Pod
 
 PORTS: Final = {
     "redis": 6379,
@@ -23,6 +24,11 @@ PORTS: Final = {
 def options(plan: Plan, target: str) -> Any | None:  # noqa: ANN401  # the model of a target comes from its target.yaml
     """Return the options of a target, None where it is not rendered."""
     return getattr(plan.profile.targets, target, None)
+
+
+def pods(plan: Plan) -> Mapping[str, Pod]:
+    """Return what the profile states about pods, by path: of every tier, and of each."""
+    return {"pod": plan.profile.pod, **{f"tiers.{tier.name}.pod": tier.profile.pod for tier in plan.tiers}}
 
 
 def scaled(plan: Plan) -> tuple[TierPlan, ...]:

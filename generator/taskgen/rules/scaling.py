@@ -123,8 +123,9 @@ def _unreadable(tier: TierPlan, autoscaler: str) -> Iterator[tuple[str, str, str
         yield f"{at}.signals", "a query of your own is read by KEDA alone", "use autoscaler: keda, or remove it"
     if autoscaler != "keda" and schedules:
         yield f"{at}.schedules", "windows of the week are KEDA's", "use autoscaler: keda, or remove them"
-    if autoscaler == "hpa" and tier.min_replicas == 0:
-        yield f"{at}.min", "an HPA cannot start from zero", "set scale.min to 1, or use autoscaler: keda"
+    if autoscaler != "keda" and tier.min_replicas == 0:
+        what = "an HPA cannot start from zero" if autoscaler == "hpa" else "nothing starts a tier of no replicas"
+        yield f"{at}.min", what, "set scale.min to 1, or use autoscaler: keda"
     if autoscaler == "none" and isinstance(tier.profile.scale.max, int) and tier.autoscaled:
         what = f"nothing scales the tier beyond its {tier.min_replicas} replicas"
         yield f"{at}.max", what, "use autoscaler: keda or hpa, or set scale.min to the size that the peak needs"
@@ -143,6 +144,6 @@ def autoscaler_can_act(plan: Plan) -> Iterator[Breach]:
     if kubernetes is None:
         return
     for tier in plan.tiers:
-        if tier.autoscaled or tier.profile.scale.schedules:
+        if tier.autoscaled or tier.profile.scale.schedules or tier.min_replicas == 0:
             for path, what, remedy in _unreadable(tier, kubernetes.autoscaler):
                 yield Breach(path, what, remedy)

@@ -271,4 +271,19 @@ CASES = (
             .replace("rate: 1/s", "rate: 1")
         },
     ),
+    BadProfile(
+        id="a signal twice",
+        expected="profiles/bad.yaml:16:22 tiers.high.scale.signals: names a signal twice: remove one",
+        files=added("    scale: {signals: [backlog, backlog]}\n"),
+    ),
+    BadProfile(
+        id="an address range that is none",
+        expected="profiles/bad.yaml:16:32 egress.x.cidr: '10.0.0.0/33' is not an address range such as 10.0.0.0/8",
+        files=added("egress: {x: {ports: [1], cidr: 10.0.0.0/33}}\n"),
+    ),
+    BadProfile(
+        id="an address range that begins within",
+        expected="profiles/bad.yaml:16:32 egress.x.cidr: '10.0.0.1/8' begins inside of its range: write 10.0.0.0/8",
+        files=added("egress: {x: {ports: [1], cidr: 10.0.0.1/8}}\n"),
+    ),
 )
