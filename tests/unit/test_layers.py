@@ -38,6 +38,7 @@ LIBRARY_LAYERS = [
     {"base", "serving", "steps", "workflow_catalogue", "workflows"},
     {"backends", "integrations"},
     {"factory"},
+    {"reloading"},
     {"dead_letter_command", "health", "worker", "exporter"},
     {"__init__", "__main__", "testing"},
 ]

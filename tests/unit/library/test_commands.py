@@ -11,6 +11,7 @@ from task_abstraction import exporter, factory, registry, worker
 from task_abstraction.config import TierSettings, parse_plan
 from task_abstraction.errors import BackendNotInstalled, BackendNotSupported, BackendUnavailable, TaskNotRegistered
 from task_abstraction.models import QueueStats
+from task_abstraction.reloading import application_files
 from tests.support.workers import clean_environment
 from tests.unit.library.fake_backend import FakeBackend
 
@@ -104,6 +105,28 @@ class TestWorker:
         with pytest.raises(SystemExit) as caught:
             worker.main(["--nope"])
         assert caught.value.code == 2
+
+    def test_reload_is_refused_in_production(self, monkeypatch, capsys):
+        """Code that changes under a running worker is for development."""
+        assert worker.main(["--queues", "orders", "--reload"]) == 1
+        assert "--reload has no module to watch. Use --app or TASK_MODULES" in capsys.readouterr().err
+        monkeypatch.setenv("ENVIRONMENT", "prod")
+        assert worker.main(["--app", "shop_tasks", "--queues", "orders", "--reload"]) == 1
+        assert "--reload is for development" in capsys.readouterr().err
+
+    def test_reload_watches_the_package_of_a_module(self, tmp_path):
+        """All files of its top-level package, or the one file of a module; nothing is imported for it."""
+        package = tmp_path / "watched" / "inner"
+        package.mkdir(parents=True)
+        (tmp_path / "watched" / "__init__.py").write_text("raise RuntimeError")
+        (package / "tasks.py").write_text("")
+        watched = application_files(["watched.inner.tasks", "shop_tasks", "nowhere.tasks"])
+
+        assert watched == [
+            tmp_path / "shop_tasks.py",
+            tmp_path / "watched" / "__init__.py",
+            package / "tasks.py",
+        ]
 
     def test_cut_prepares_the_environment_before_the_sdk(self, monkeypatch, tmp_path):
         """Billiard reads REMAP_SIGTERM at its import, so it is set before."""
