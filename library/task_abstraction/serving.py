@@ -71,7 +71,7 @@ def build_job(
         report=StartReport(health, metrics, production=is_production()),
     )
     metrics.expect({**job.queues_of_tasks, UNKNOWN_TASK: tuple(queues)})
-    health.on_beat.append(lambda lag: _beat(metrics, lag))
+    health.on_beat.append(lambda lag: count_beats(metrics, lag))
     return job
 
 
@@ -85,7 +85,8 @@ def _queues_of_tasks(backend: "TaskBackend", queues: Sequence[str]) -> Mapping[s
     return {name: (queue,) for name, queue in routed.items() if queue in queues}
 
 
-def _beat(metrics: WorkerMetrics, lag: float) -> None:
+def count_beats(metrics: WorkerMetrics, lag: float) -> None:
+    """Show in the metrics that the consumer loop moved, and how late it came."""
     metrics.set_process(metrics.heartbeat, time.time())
     metrics.set_process(metrics.lag, lag)
 
