@@ -47,15 +47,25 @@ class Fleet:
     folder: Path
     """out/<profile>"""
     secrets: Mapping[str, str] = field(default_factory=dict)
+    application: Path = APPLICATION
+    """folder of the code that the workers run"""
+    is_ours: bool = True
+    """whether the application is written with the library: else its workers are given the plan alone"""
 
     @classmethod
     def render(
-        cls, profile: str, out: Path, *, overrides: Sequence[str] = (), secrets: Mapping[str, str] | None = None
+        cls,
+        profile: str,
+        out: Path,
+        *,
+        overrides: Sequence[str] = (),
+        secrets: Mapping[str, str] | None = None,
+        **application: Any,
     ) -> "Fleet":
         """Render a shipped profile with the command line, into a folder of its own."""
         flags = [word for override in overrides for word in ("--set", override)]
         taskgen("render", "--profile", profile, "--out", str(out), *flags, check=True)
-        return cls(out / profile, secrets or {})
+        return cls(out / profile, secrets or {}, **application)
 
     @property
     def plan(self) -> Any:
@@ -64,7 +74,9 @@ class Fleet:
 
     def arguments(self, tier: str, command: Sequence[str], **extra: str) -> list[str]:
         """The command with the tier's rendered variables, as a shell starts it."""
-        variables = {"TASK_SETTINGS_DIR": str(self.folder / "settings"), **self.secrets, **extra}
+        settings = self.folder / "settings"
+        plan = {"TASK_SETTINGS_DIR": settings} if self.is_ours else {"TASK_PLAN_FILE": settings / "plan.json"}
+        variables = {**plan, **self.secrets, **extra}
         pairs = [f"{name}={value}" for name, value in variables.items()]
         return [
             "/bin/sh",
@@ -79,20 +91,28 @@ class Fleet:
         """What the machine itself adds: where the programs and the application are."""
         kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
         path = os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
-        return {**kept, "PATH": path, "PYTHONPATH": str(APPLICATION)}
+        return {**kept, "PATH": path, "PYTHONPATH": str(self.application)}
 
     @contextlib.contextmanager
-    def worker(self, tier: str, tmp: Path) -> Iterator[Running]:
-        """Run the worker of a tier by its rendered command until the block ends; it is ready when this begins."""
+    def worker(self, tier: str, tmp: Path, *, ready: bool = True, **more: str) -> Iterator[Running]:
+        """Run the worker of a tier by its rendered command until the block ends.
+
+        Args:
+            tier: its name.
+            tmp: where it runs and logs.
+            ready: it is ready when the block begins; else it has started.
+            more: further variables.
+        """
         port = free_port()
         extra = {
             "TASK_HEALTH_PORT": str(port),
             "TASK_SDK_METRICS_PORT": str(free_port()),
             "HATCHET_CLIENT_WORKER_HEALTHCHECK_PORT": str(free_port()),
+            **more,
         }
         command = self.plan["tiers"][tier]["command"]
         with self._run(self.arguments(tier, command, **extra), tmp / f"{tier}-{port}.log", port) as running:
-            yield running.wait_ready()
+            yield running.wait_ready() if ready else running.wait_started()
 
     @contextlib.contextmanager
     def exporter(self, tier: str, tmp: Path) -> Iterator[Running]:

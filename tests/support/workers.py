@@ -88,9 +88,17 @@ class Running:
         wait_until(self._ready, timeout_s=READY_TIMEOUT_S, what="ready")
         return self
 
+    def wait_started(self) -> "Running":
+        """Wait until `/startupz` says 200."""
+        wait_until(lambda: self._answers("/startupz"), timeout_s=READY_TIMEOUT_S, what="started")
+        return self
+
     def _ready(self) -> bool:
+        return self._answers("/readyz")
+
+    def _answers(self, path: str) -> bool:
         assert self.process.poll() is None, f"ended with code {self.process.returncode}:\n{self.text()[-3000:]}"
-        return self.get("/readyz")[0] == 200
+        return self.get(path)[0] == 200
 
     def text(self) -> str:
         """What it has logged so far."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from taskgen.plan.counted import ages_are_known, waits_are_known, worker_counts
 from taskgen.plan.model import TierPlan
 from taskgen.plan.monitoring import Alert, Recording, RulesPlan, TierRules
-from taskgen.plan.scenarios import scenarios
+from taskgen.plan.scenarios import OF_AGES, OF_THE_WORKER, OF_WAITS, scenarios
 from taskgen.profile.model import Profile
 
 MINUTE: Final = timedelta(minutes=1)
@@ -52,7 +53,17 @@ def wait_bound(tier: TierPlan) -> str:
     return repr(float(tier.wait_goal.total_seconds()))
 
 
-def recordings(tier: TierPlan) -> Iterator[Recording]:
+def deepest_backlog(tier: TierPlan) -> float:
+    """Return how many tasks the tier at its largest works off within the goal of its wait.
+
+    max_replicas x concurrency / mean_duration x wait_goal: where nobody knows how long a task has waited, a backlog
+    beyond it means that the goal cannot be kept.
+    """
+    slots = max(tier.max_replicas, 1) * tier.concurrency
+    return float(max(1, math.floor(slots * (tier.wait_goal / tier.mean_duration))))
+
+
+def recordings(tier: TierPlan, *, waits: bool = True) -> Iterator[Recording]:
     """Yield the recording rules of one tier: share of failed tasks, share of slow starts, finished tasks."""
     this = f'tier="{tier.name}"'
     by = "sum by (namespace, tier)"
@@ -65,9 +76,10 @@ def recordings(tier: TierPlan) -> Iterator[Recording]:
         yield Recording(
             record=f"tier:task_failures:ratio_rate{window}", expr=f"{failed} / ({failed} + {succeeded} > 0)", long=long
         )
-        yield Recording(
-            record=f"tier:task_wait_slow:ratio_rate{window}", expr=f"1 - {in_time} / ({waited} > 0)", long=long
-        )
+        if waits:
+            yield Recording(
+                record=f"tier:task_wait_slow:ratio_rate{window}", expr=f"1 - {in_time} / ({waited} > 0)", long=long
+            )
     for burn in BURNS:
         parts = [
             f"{by} (increase({name}{{{this}}}[{burn.long}]))" for name in ("task_failed_total", "task_succeeded_total")
@@ -77,17 +89,28 @@ def recordings(tier: TierPlan) -> Iterator[Recording]:
         )
 
 
-def alerts(tier: TierPlan, runbooks: str) -> Iterator[Alert]:
-    """Yield the alerts of one tier.
+def alerts(tier: TierPlan, runbooks: str, profile: Profile) -> Iterator[Alert]:
+    """Yield the alerts of one tier, as far as somebody counts what they ask for.
 
     Args:
         tier: its plan.
         runbooks: address of the runbook, without the section.
+        profile: whose application it is.
     """
+    alert = _Maker(tier, runbooks)
+    yield from _of_the_exporter(tier, alert, ages=ages_are_known(profile, tier.backend))
+    if worker_counts(profile):
+        yield from _of_the_worker(tier, alert)
+        if waits_are_known(profile):
+            yield from _wait_burns(tier, alert)
+        yield from _failure_burns(tier, alert)
+
+
+def _of_the_exporter(tier: TierPlan, alert: "_Maker", *, ages: bool) -> Iterator[Alert]:
+    """Yield the alerts on what the exporter reads from the broker or the engine."""
     this = f'tier="{tier.name}"'
     by_queue, by_tier = "by (namespace, tier, queue)", "by (namespace, tier)"
     queue = {"queue": tier.queues[0]}
-    alert = _Maker(tier, runbooks)
     yield alert(
         "TierNoConsumers",
         f"(sum {by_queue} (task_queue_depth{{{this}}}) > 0)"
@@ -98,14 +121,40 @@ def alerts(tier: TierPlan, runbooks: str) -> Iterator[Alert]:
         scenario="abandoned",
         kept=queue,
     )
-    yield alert(
-        "TierOldestTaskTooOld",
-        f"max {by_queue} (task_queue_oldest_age_seconds{{{this}}}) > {number(2 * tier.wait_goal.total_seconds())}",
-        summary="{{ $labels.queue }}: the oldest task waits more than twice the goal",
-        hold=2 * MINUTE,
-        section="wait",
-        kept=queue,
-    )
+    if ages:
+        yield alert(
+            "TierOldestTaskTooOld",
+            f"max {by_queue} (task_queue_oldest_age_seconds{{{this}}}) > {number(2 * tier.wait_goal.total_seconds())}",
+            summary="{{ $labels.queue }}: the oldest task waits more than twice the goal",
+            hold=2 * MINUTE,
+            section="wait",
+            kept=queue,
+        )
+    else:
+        yield alert(
+            "TierBacklogTooDeep",
+            f"sum {by_tier} (task_queue_depth{{{this}}}) > {number(deepest_backlog(tier))}",
+            summary=f"{tier.name}: more tasks wait than all replicas work off within the goal",
+            hold=5 * MINUTE,
+            section="wait",
+            scenario="deep",
+        )
+    if tier.backend == "celery":  # the others have no queue of dead letters: the exporter serves no depth of one
+        yield alert(
+            "TierDeadLetter",
+            f"sum {by_queue} (task_queue_dead_letter_depth{{{this}}}) > 0",
+            summary="{{ $labels.queue }} has dead letters",
+            hold=60 * MINUTE,
+            severity="ticket",
+            section="dead-letter",
+            kept=queue,
+        )
+
+
+def _of_the_worker(tier: TierPlan, alert: "_Maker") -> Iterator[Alert]:
+    """Yield the alerts on what the workers count."""
+    this = f'tier="{tier.name}"'
+    by_tier = "by (namespace, tier)"
     yield alert(
         "TierStalled",
         f"(sum {by_tier} (task_queue_depth{{{this}}}) > 0)"
@@ -134,18 +183,14 @@ def alerts(tier: TierPlan, runbooks: str) -> Iterator[Alert]:
         hold=30 * MINUTE,
         section="redelivery",
     )
-    if tier.backend == "celery":  # the others have no queue of dead letters: the exporter serves no depth of one
-        yield alert(
-            "TierDeadLetter",
-            f"sum {by_queue} (task_queue_dead_letter_depth{{{this}}}) > 0",
-            summary="{{ $labels.queue }} has dead letters",
-            hold=60 * MINUTE,
-            severity="ticket",
-            section="dead-letter",
-            kept=queue,
-        )
-    yield from _wait_burns(tier, alert)
-    yield from _failure_burns(tier, alert)
+    yield alert(
+        "TierPlanDifference",
+        f'max {by_tier} (task_worker_plan_differences{{{this}, severity="unsafe"}}) > 0',
+        summary=f"{tier.name}: a worker runs otherwise than planned, and could lose or repeat work",
+        hold=10 * MINUTE,
+        severity="ticket",
+        section="plan-difference",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +277,21 @@ def _failure_burns(tier: TierPlan, alert: _Maker) -> Iterator[Alert]:
         )
 
 
+def _absent(profile: Profile, tier: TierPlan) -> frozenset[str]:
+    found = frozenset() if worker_counts(profile) else OF_THE_WORKER
+    found |= frozenset() if waits_are_known(profile) else OF_WAITS
+    return found | (frozenset() if ages_are_known(profile, tier.backend) else OF_AGES)
+
+
 def rules_plan(profile: Profile, tiers: tuple[TierPlan, ...]) -> RulesPlan:
     """Return the rules of a profile."""
     runbooks = profile.monitoring.alerts.runbooks or "docs/runbooks/tier.md"
     found = tuple(
-        TierRules(tier=tier.name, recordings=tuple(recordings(tier)), alerts=tuple(alerts(tier, runbooks)))
+        TierRules(
+            tier=tier.name,
+            recordings=tuple(recordings(tier, waits=waits_are_known(profile))) if worker_counts(profile) else (),
+            alerts=tuple(alerts(tier, runbooks, profile)),
+        )
         for tier in tiers
     )
     # absent() covers the exporter that is away; its series then are too (monitoring.md 5, pattern 3).
@@ -244,6 +299,13 @@ def rules_plan(profile: Profile, tiers: tuple[TierPlan, ...]) -> RulesPlan:
     return RulesPlan(
         blind={backend: f"{series} == 0 or absent({series})" for backend, series in up.items()},
         tiers=found,
-        scenarios=tuple(scenarios(tiers, tuple(alert for rules in found for alert in rules.alerts))),
+        scenarios=tuple(
+            scenarios(
+                tiers,
+                tuple(alert for rules in found for alert in rules.alerts),
+                deepest={tier.name: deepest_backlog(tier) for tier in tiers},
+                absent={tier.name: _absent(profile, tier) for tier in tiers},
+            )
+        ),
         runbook=f"{runbooks}#exporter",
     )

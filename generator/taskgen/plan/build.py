@@ -21,9 +21,10 @@ from taskgen.plan import (
 from taskgen.plan.alerts import rules_plan
 from taskgen.plan.celery import celery_settings
 from taskgen.plan.collapse import collapsed
+from taskgen.plan.commands import worker_command
 from taskgen.plan.derivation import Derivation, Fact, Trail, collect, derive
 from taskgen.plan.egress import egress
-from taskgen.plan.environment import HEALTH_PORT, SDK_METRICS_PORT, SETTINGS_FOLDER, worker_command, worker_env
+from taskgen.plan.environment import HEALTH_PORT, SDK_METRICS_PORT, SETTINGS_FOLDER, worker_env
 from taskgen.plan.facts import profile_facts, tier_facts
 from taskgen.plan.model import Plan, QueuePlan, TaskPlan, TierPlan
 from taskgen.plan.pod import pod_plan
@@ -111,11 +112,11 @@ def _tier_plan(
         backend=backend,
         profile=tier,
         queues=queues,
-        command=worker_command(profile, tier, queues, values["concurrency"]),
+        command=worker_command(profile, name, tier, queues, values),
         env=env,
         mounts=mounts,
         health_port=HEALTH_PORT,
-        sdk_metrics_port=SDK_METRICS_PORT.get(backend),
+        sdk_metrics_port=SDK_METRICS_PORT.get(backend) if profile.app.kind == "task_abstraction" else None,
         pod=pod_plan(profile, tier, backend),
         facts={key: fact.value for key, fact in facts.items()},
         values=values,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from taskgen.plan.model import TierPlan
 from taskgen.profile.backends import Broker, CelerySettings
@@ -74,6 +74,21 @@ def _stated(settings: dict[str, Any], stated: Mapping[str, Any]) -> dict[str, An
     return settings | dict(stated) | {key: {**settings[key], **value} for key, value in both.items()}
 
 
+CONNECTION: Final = frozenset(
+    {
+        "broker_channel_error_retry",
+        "broker_connection_retry_on_startup",
+        "broker_transport_options",
+        "redis_retry_on_timeout",
+        "redis_socket_keepalive",
+        "result_backend_transport_options",
+        "worker_cancel_long_running_tasks_on_connection_loss",
+    }
+)
+"""Settings that take effect in an application that made its own before ours are read (celery.md 5, measured): a test
+compares them with those that `task_abstraction.integrations.celery` applies."""
+
+
 def celery_settings(profile: Profile, values: Mapping[str, Any], tiers: tuple[TierPlan, ...]) -> dict[str, Any] | None:
     """Return the fleet-wide settings of Celery, sorted by name; None without a Celery tier.
 
@@ -112,4 +127,7 @@ def celery_settings(profile: Profile, values: Mapping[str, Any], tiers: tuple[Ti
     if values["broker_heartbeat"] is not None:
         settings["broker_heartbeat"] = _seconds(values["broker_heartbeat"])
     settings |= _queue_types(backend.broker) | _result_options(backend, options) | _limits(own)
-    return dict(sorted(_stated(settings, backend.settings).items()))
+    found = dict(sorted(_stated(settings, backend.settings).items()))
+    if profile.app.kind == "task_abstraction":
+        return found
+    return {name: value for name, value in found.items() if name in CONNECTION}

@@ -24,13 +24,16 @@ def _numbers(values: dict[str, Any]) -> dict[str, Any]:
 def plan_document(plan: Plan) -> dict[str, Any]:
     """Return the document of the whole profile. Pure; keys and units are those of `task_abstraction.config.plan`."""
     profile = plan.profile
+    # Only an application that may have schedules of its own has to know whether a beat is deployed.
+    beat = {"beat": plan.beat is not None} if profile.app.kind == "celery" else {}
     return {
         "profile": profile.name,
         "environment": profile.environment,
-        "modules": [profile.app.module] if profile.app.module else [],
+        **beat,
+        "modules": [profile.app.module] if profile.app.module and profile.app.kind == "task_abstraction" else [],
         "default_queue": profile.default_queue,
         "default_backend": _default_backend(plan),
-        "queues": {queue.name: _queue(queue) for queue in plan.queues},
+        "queues": {queue.name: _queue(queue, _queue_type(plan, queue)) for queue in plan.queues},
         "routes": [list(route) for route in plan.routes],
         "tasks": [[task.glob, _numbers(dict(task.policy))] for task in plan.tasks],
         "tiers": {tier.name: _tier(tier) for tier in sorted(plan.tiers, key=lambda tier: tier.name)},
@@ -44,8 +47,16 @@ def _default_backend(plan: Plan) -> str:
     return next(serving, plan.backends[0])
 
 
-def _queue(queue: QueuePlan) -> dict[str, Any]:
-    return {"backend": queue.backend, "tiers": list(queue.tiers), "dead_letter": queue.dead_letter}
+def _queue(queue: QueuePlan, kind: str | None) -> dict[str, Any]:
+    found = {"backend": queue.backend, "tiers": list(queue.tiers), "dead_letter": queue.dead_letter}
+    return found if kind is None else {**found, "type": kind}
+
+
+def _queue_type(plan: Plan, queue: QueuePlan) -> str | None:
+    """Return the type of a queue of RabbitMQ."""
+    celery = plan.profile.backends.celery
+    of_rabbitmq = queue.backend == "celery" and celery is not None and celery.broker.kind == "rabbitmq"
+    return celery.broker.queue_type if celery is not None and of_rabbitmq else None
 
 
 def _tier(tier: TierPlan) -> dict[str, Any]:

@@ -30,12 +30,18 @@ def _encryption(key: SecretKey | None) -> list[EnvVar]:
     return [EnvVar("TASK_ENCRYPTION_KEYS", secret=key)] if key else []
 
 
+def own_name(profile: Profile, ours: str, theirs: str) -> str:
+    """Return the name of a variable: an application that is not written with the library reads the SDK's own."""
+    return ours if profile.app.kind == "task_abstraction" else theirs
+
+
 def _celery(profile: Profile) -> tuple[list[EnvVar], list[SecretMount]]:
     settings = profile.backends.celery
     assert settings is not None, "a tier of a backend that the profile does not configure"  # noqa: S101
-    env = [_address("TASK_CELERY_BROKER_URL", settings.broker.url)]
+    env = [_address(own_name(profile, "TASK_CELERY_BROKER_URL", "CELERY_BROKER_URL"), settings.broker.url)]
     if settings.results.kind != "none":
-        env.append(_address("TASK_CELERY_RESULT_BACKEND", settings.results.url or settings.broker.url))
+        name = own_name(profile, "TASK_CELERY_RESULT_BACKEND", "CELERY_RESULT_BACKEND")
+        env.append(_address(name, settings.results.url or settings.broker.url))
     if settings.broker.management_url:
         env.append(_address("TASK_CELERY_MANAGEMENT_URL", settings.broker.management_url))
     return env + _encryption(settings.encryption), []
@@ -45,8 +51,8 @@ def _temporal(profile: Profile) -> tuple[list[EnvVar], list[SecretMount]]:
     settings = profile.backends.temporal
     assert settings is not None, "a tier of a backend that the profile does not configure"  # noqa: S101
     env = [
-        EnvVar("TASK_TEMPORAL_ADDRESS", settings.address),
-        EnvVar("TASK_TEMPORAL_NAMESPACE", settings.namespace),
+        EnvVar(own_name(profile, "TASK_TEMPORAL_ADDRESS", "TEMPORAL_ADDRESS"), settings.address),
+        EnvVar(own_name(profile, "TASK_TEMPORAL_NAMESPACE", "TEMPORAL_NAMESPACE"), settings.namespace),
     ]
     mounts = []
     if settings.api_key:
@@ -70,13 +76,16 @@ def _hatchet(profile: Profile) -> tuple[list[EnvVar], list[SecretMount]]:
     settings = profile.backends.hatchet
     assert settings is not None, "a tier of a backend that the profile does not configure"  # noqa: S101
     env = [
-        EnvVar("TASK_HATCHET_TOKEN", secret=settings.token),
-        EnvVar("TASK_HATCHET_SERVER_URL", settings.server_url),
+        EnvVar(own_name(profile, "TASK_HATCHET_TOKEN", "HATCHET_CLIENT_TOKEN"), secret=settings.token),
+        EnvVar(own_name(profile, "TASK_HATCHET_SERVER_URL", "HATCHET_CLIENT_SERVER_URL"), settings.server_url),
         EnvVar("HATCHET_CLIENT_HOST_PORT", settings.host_port),
-        EnvVar("TASK_HATCHET_TLS_STRATEGY", settings.tls_strategy),
-        EnvVar("HATCHET_CLIENT_WORKER_HEALTHCHECK_ENABLED", "true"),
-        EnvVar("HATCHET_CLIENT_WORKER_HEALTHCHECK_PORT", str(SDK_METRICS_PORT["hatchet"])),
+        EnvVar(own_name(profile, "TASK_HATCHET_TLS_STRATEGY", "HATCHET_CLIENT_TLS_STRATEGY"), settings.tls_strategy),
     ]
+    if profile.app.kind == "task_abstraction":
+        env += [
+            EnvVar("HATCHET_CLIENT_WORKER_HEALTHCHECK_ENABLED", "true"),
+            EnvVar("HATCHET_CLIENT_WORKER_HEALTHCHECK_PORT", str(SDK_METRICS_PORT["hatchet"])),
+        ]
     if settings.namespace:
         env.append(EnvVar("HATCHET_CLIENT_NAMESPACE", settings.namespace))
     mounts = []
@@ -111,20 +120,7 @@ def worker_env(
     A variable that the tier sets replaces the application's; both replace nothing that taskgen derives (rule E01).
     """
     env, mounts = connection(profile, backend)
-    derived = [
-        EnvVar("ENVIRONMENT", profile.environment),
-        EnvVar("TASK_BACKEND_TYPE", backend),
-        EnvVar("TASK_TIER", tier_name),
-        EnvVar("TASK_HEALTH_PORT", str(HEALTH_PORT)),
-        EnvVar("TASK_LOG_LEVEL", profile.monitoring.log_level),
-        EnvVar("TASK_LOG_FORMAT", profile.monitoring.log_format),
-        EnvVar("TASK_SHUTDOWN_GRACE_SECONDS", str(int(grace.total_seconds()))),
-        *env,
-    ]
-    if profile.app.module:
-        derived.append(EnvVar("TASK_MODULES", profile.app.module))
-    if backend == "temporal":
-        derived.append(EnvVar("TASK_SDK_METRICS_PORT", str(SDK_METRICS_PORT["temporal"])))
+    derived = [EnvVar("ENVIRONMENT", profile.environment), *env, *_of_the_kind(profile, tier_name, backend, grace)]
     if remap_sigterm:
         derived.append(EnvVar("REMAP_SIGTERM", remap_sigterm))
     if profile.monitoring.tracing.otlp:
@@ -132,6 +128,29 @@ def worker_env(
     merged = {variable.name: variable for variable in own_env(profile, tier)}
     merged |= {variable.name: variable for variable in derived}
     return tuple(sorted(merged.values(), key=lambda variable: variable.name)), mounts
+
+
+def _of_the_kind(profile: Profile, tier_name: str, backend: str, grace: timedelta) -> list[EnvVar]:
+    """Return what the worker itself reads: our own most, our module in a Celery application less, a command nothing."""
+    if profile.app.kind == "command":
+        return []
+    found = [
+        EnvVar("TASK_TIER", tier_name),
+        EnvVar("TASK_HEALTH_PORT", str(HEALTH_PORT)),
+        EnvVar("TASK_LOG_FORMAT", profile.monitoring.log_format),
+    ]
+    if profile.app.kind == "celery":
+        return found
+    found += [
+        EnvVar("TASK_BACKEND_TYPE", backend),
+        EnvVar("TASK_LOG_LEVEL", profile.monitoring.log_level),
+        EnvVar("TASK_SHUTDOWN_GRACE_SECONDS", str(int(grace.total_seconds()))),
+    ]
+    if profile.app.module:
+        found.append(EnvVar("TASK_MODULES", profile.app.module))
+    if backend == "temporal":
+        found.append(EnvVar("TASK_SDK_METRICS_PORT", str(SDK_METRICS_PORT["temporal"])))
+    return found
 
 
 def own_env(profile: Profile, tier: Tier | None) -> tuple[EnvVar, ...]:
@@ -143,11 +162,3 @@ def own_env(profile: Profile, tier: Tier | None) -> tuple[EnvVar, ...]:
         found |= {name: EnvVar(name, value) for name, value in source.env.items() if value is not None}
         found |= {name: EnvVar(name, secret=key) for name, key in source.secret_env.items() if key is not None}
     return tuple(sorted(found.values(), key=lambda variable: variable.name))
-
-
-def worker_command(profile: Profile, tier: Tier, queues: tuple[str, ...], concurrency: int) -> tuple[str, ...]:
-    """Return the whole command line of a worker, exec form."""
-    if profile.app.kind == "command":
-        return (*tier.command_prefix, *profile.app.command)
-    # --queues=a,b in one word: a queue name may begin with a hyphen.
-    return (*tier.command_prefix, "task-backend-worker", f"--queues={','.join(queues)}", f"--concurrency={concurrency}")

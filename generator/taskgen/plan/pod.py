@@ -113,7 +113,7 @@ def ports_and_probes(profile: Profile, backend: str) -> tuple[tuple[Port, ...], 
     """Return what the worker serves: the library's server, or what a command of the user's own declares."""
     if profile.app.kind != "command":
         ports = [Port("metrics", HEALTH_PORT, "/metrics")]
-        if backend in SDK_METRICS_PORT:
+        if backend in SDK_METRICS_PORT and profile.app.kind == "task_abstraction":
             ports.append(Port("sdk-metrics", SDK_METRICS_PORT[backend], "/metrics"))
         return tuple(ports), Probes("metrics", "/startupz", "/readyz", "/livez")
     health = profile.app.health

@@ -13,6 +13,8 @@ EXPORTER_PORT: Final = 9808
 """`/metrics`, `/livez` and `/scaling/<tier>` of the exporter (monitoring.md 2.2)."""
 BEAT_APPLICATION: Final = "task_abstraction.backends.celery.app"
 """Celery application of the library, for applications that have none of their own."""
+PLAN_SCHEDULER: Final = "task_abstraction.integrations.celery_beat:PlanScheduler"
+"""Celery's own scheduler, which adds the schedules of the profile to those of an existing application."""
 BEAT_FILE: Final = "/tmp/celerybeat-schedule"  # noqa: S108  # a folder of the container's own
 """invariants.md C13: on the one writable folder of a read-only container (onyx#13439, dify#28530)."""
 SCHEDULERS: Final = {
@@ -51,19 +53,24 @@ def exporters(profile: Profile, tiers: Iterable[TierPlan]) -> tuple[ProcessPlan,
 def beat(profile: Profile, schedules: Iterable[SchedulePlan]) -> ProcessPlan | None:
     """Return the process that sends Celery's schedules; None where nothing is to be sent."""
     settings = profile.backends.celery
-    if settings is None or not any(entry.enabled and entry.backend == "celery" for entry in schedules):
+    planned = any(entry.enabled and entry.backend == "celery" for entry in schedules)
+    own = profile.app.kind == "celery"
+    if settings is None or not (planned or (own and profile.app.beat)):
         return None
     variables, mounts = _reach(profile, ("celery",))
     variables = {variable.name: variable for variable in own_env(profile, None)} | variables
-    variables["TASK_BACKEND_TYPE"] = EnvVar("TASK_BACKEND_TYPE", "celery")
-    if profile.app.module:
-        variables["TASK_MODULES"] = EnvVar("TASK_MODULES", profile.app.module)
+    if not own:
+        variables["TASK_BACKEND_TYPE"] = EnvVar("TASK_BACKEND_TYPE", "celery")
+        if profile.app.module:
+            variables["TASK_MODULES"] = EnvVar("TASK_MODULES", profile.app.module)
     # An empty name means no pid file: the default one lies beside the code, which is read-only.
-    command = ["celery", f"--app={profile.app.celery or BEAT_APPLICATION}", "beat"]
+    command = ["celery", f"--app={profile.app.celery if own else BEAT_APPLICATION}", "beat"]
     command += [f"--loglevel={profile.monitoring.log_level}", "--pidfile="]
     on_file = settings.scheduler == "beat"
     if on_file:
         command.append(f"--schedule={BEAT_FILE}")
+        if own and planned:
+            command.append(f"--scheduler={PLAN_SCHEDULER}")
     else:
         command.append(f"--scheduler={SCHEDULERS.get(settings.scheduler, settings.scheduler)}")
     application = APP_MEMORY if profile.app.memory is None else profile.app.memory
@@ -76,6 +83,7 @@ def beat(profile: Profile, schedules: Iterable[SchedulePlan]) -> ProcessPlan | N
         ("celery",),
         application=application,
         file=BEAT_FILE if on_file else None,
+        logs=not own,
     )
 
 
@@ -100,12 +108,12 @@ def _process(  # noqa: PLR0913  # the parts of one process
     port: int | None = None,
     application: int = 0,
     file: str | None = None,
+    logs: bool = True,
 ) -> ProcessPlan:
-    common = (
-        EnvVar("ENVIRONMENT", profile.environment),
-        EnvVar("TASK_LOG_LEVEL", profile.monitoring.log_level),
-        EnvVar("TASK_LOG_FORMAT", profile.monitoring.log_format),
-    )
+    common = [EnvVar("ENVIRONMENT", profile.environment)]
+    if logs:  # the library writes them
+        common.append(EnvVar("TASK_LOG_LEVEL", profile.monitoring.log_level))
+        common.append(EnvVar("TASK_LOG_FORMAT", profile.monitoring.log_format))
     variables = variables | {variable.name: variable for variable in common}
     # 1.2 x (idle process + application), in steps of 16Mi, as for the workers.
     need = SAFETY * (max(BASE_MEMORY[backend] for backend in backends) + application)

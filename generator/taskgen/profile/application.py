@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from taskgen.profile.base import (
+    Boolean,
     EnvName,
     KeyedError,
     Matching,
@@ -87,8 +88,10 @@ class Application(Model):
         | None
     ) = None
     """the Celery application, as given to `celery -A` (kind celery)"""
+    beat: Boolean = False
+    """the application has schedules of its own: run its beat (kind celery)"""
     command: tuple[Text, ...] = ()
-    """command line of the worker (kind command)"""
+    """command line of the worker (kind command); {tier}, {queues}, {concurrency}, {grace} stand for those of a tier"""
     health: DeclaredHealth | None = None
     """health and metrics of that command (kind command)"""
     image: Image

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from taskgen.errors import TemplateError
 from taskgen.plan.document import plan_document, task_policy
 from taskgen.plan.hatchet import hatchet_options
+from taskgen.plan.model import TierPlan
 from taskgen.profile.scalars import format_duration
 from taskgen.rendering.encoding import json_document, json_text, yaml_block
 from taskgen.rendering.literal import yaml_literal
@@ -77,6 +78,11 @@ def names(values: Iterable[Any]) -> list[str]:
     return [value.name for value in values]
 
 
+def scrape_targets(tier: TierPlan) -> list[str]:
+    """Return host and port of what a tier serves to Prometheus, by the name of its Compose service."""
+    return [f"worker-{tier.name}:{port.number}" for port in tier.pod.ports if port.metrics]
+
+
 def directly_below(paths: Iterable[str], folder: str) -> list[str]:
     """Return the names of the files that lie in a folder itself, sorted."""
     found = (path.removeprefix(f"{folder}/") for path in paths if path.startswith(f"{folder}/"))
@@ -107,6 +113,7 @@ FILTERS: Final[Mapping[str, Any]] = {
     "digest": digest,
     "directly_below": directly_below,
     "names": names,
+    "scrape_targets": scrape_targets,
     "yaml_block": yaml_block,
     "yaml_literal": yaml_literal,
     "json_document": json_document,

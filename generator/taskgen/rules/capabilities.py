@@ -93,6 +93,8 @@ def _of_profile(plan: Plan) -> Iterator[Breach]:
 def backends_can_do_it(plan: Plan) -> Iterator[Breach]:
     """Nothing is asked of a backend that the library would refuse there."""
     found: dict[Any, Breach] = {}
+    if plan.profile.app.kind == "command":
+        return  # what it submits and how it fails is not the library's
     for tier in plan.tiers:
         found |= {(breach.path, breach.what): breach for breach in _of_tier(plan, tier)}
     found |= {(breach.path, breach.what): breach for breach in _of_profile(plan)}
@@ -108,6 +110,11 @@ def backends_can_do_it(plan: Plan) -> Iterator[Breach]:
 )
 def limits_have_an_effect(plan: Plan) -> Iterator[Breach]:
     """Time limits are enforced by the backend and the pool that run the task."""
+    if plan.profile.app.kind == "command":
+        for tier in plan.tiers:
+            what = "the plan goes by it, and only the command itself can end a task"
+            yield Breach(f"tiers.{tier.name}.task.time_limit", what)
+        return
     for backend in plan.backends:
         tiers = plan.tiers_of(backend)
         soft = [tier.name for tier in tiers if tier.soft_time_limit is not None]

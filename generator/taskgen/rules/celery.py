@@ -15,8 +15,8 @@ MARGIN = timedelta(seconds=15)
 
 
 def own(plan: Plan) -> tuple[TierPlan, ...]:
-    """Return the Celery tiers that run our worker."""
-    return plan.tiers_of("celery")
+    """Return the tiers that run Celery's worker: of a command of the user's own nobody knows what it runs."""
+    return () if plan.profile.app.kind == "command" else plan.tiers_of("celery")
 
 
 @rule(

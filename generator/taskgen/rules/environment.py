@@ -47,6 +47,8 @@ def stated(plan: Plan, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 )
 def names_of_temporal_are_read(plan: Plan) -> Iterator[Breach]:
     """Connection settings of Temporal have names that somebody reads."""
+    if plan.profile.app.kind == "command":
+        return  # the command reads what it wants
     for path, field in stated(plan, TEMPORAL):
         yield Breach(path, "neither the SDK nor the library reads it", f"remove it, and set {field}")
 
@@ -82,6 +84,8 @@ def derived_variables_are_not_typed(plan: Plan) -> Iterator[Breach]:
 )
 def settings_are_no_variables(plan: Plan) -> Iterator[Breach]:
     """What sizes and limits a worker is a field of the profile, not a variable that no worker reads."""
+    if plan.profile.app.kind == "command":
+        return  # the command reads what it wants
     for path, field in stated(plan, WORKERS):
         yield Breach(path, "no worker reads it", f"remove it, and set {field}; waive U10 if the tasks read it")
 

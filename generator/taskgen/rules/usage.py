@@ -68,19 +68,6 @@ def _not_done_yet(plan: Plan) -> Iterator[Breach]:
 
 
 @rule(
-    "U02",
-    "E/E/E",
-    why="the rendered command would not run this application",
-    reference="design/profile.md: existing applications",
-    remedy="write the tasks with task_abstraction for now",
-)
-def kind_can_be_rendered(plan: Plan) -> Iterator[Breach]:
-    """The kind of the application is one that targets render."""
-    if plan.profile.app.kind != "task_abstraction":
-        yield Breach("app.kind", f"kind {plan.profile.app.kind} is not rendered yet")
-
-
-@rule(
     "U03",
     "E/E/E",
     why="two tiers would scale on one backlog: each grows for the work of both",

@@ -8,6 +8,7 @@ from typing import Any, Final
 from task_abstraction.capabilities import EXPORTER_METRICS, TASK_HISTOGRAMS, WORKER_METRICS
 from taskgen import __version__
 from taskgen.artifact import Artifact
+from taskgen.plan.counted import ages_are_known, waits_are_known, worker_counts
 from taskgen.plan.model import Plan
 from taskgen.verifying.base import Result, answer
 from taskgen.verifying.manifests import UnreadableError, documents
@@ -40,7 +41,16 @@ def bucket_bounds(plan: Plan) -> Bounds:
 
 def absent_series(plan: Plan) -> frozenset[tuple[str, str]]:
     """Return metric and tier of what the backend of the tier leaves out."""
-    return frozenset((name, tier.name) for name, left in ABSENT.items() for tier in plan.tiers if tier.backend in left)
+    absent = {(name, tier.name) for name, left in ABSENT.items() for tier in plan.tiers if tier.backend in left}
+    waits = {f"task_queue_wait_seconds{suffix}" for suffix in ("_bucket", "_sum", "_count")}
+    for tier in plan.tiers:
+        names = set() if waits_are_known(plan.profile) else set(waits)
+        if not ages_are_known(plan.profile, tier.backend):
+            names.add("task_queue_oldest_age_seconds")
+        if not worker_counts(plan.profile):
+            names |= SERVED - OWN - set(EXPORTER_METRICS)
+        absent |= {(name, tier.name) for name in names}
+    return frozenset(absent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class QueuePlan:
     tiers: tuple[str, ...] = ()
     dead_letter: bool = True
     """Whether what fails for good is kept."""
+    type: str | None = None
+    """Type of the queue on RabbitMQ: classic or quorum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

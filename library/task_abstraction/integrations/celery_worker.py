@@ -45,7 +45,7 @@ def adopt(worker: Any) -> None:  # noqa: ANN401 - Celery's WorkController, befor
     app = worker.app
     for variables in VARIABLES["celery"].values():
         remember_secrets_of({name: os.environ.get(name) for name in variables})
-    _take_logging(app)
+    _take_logging(app, worker.loglevel)
     plan = load_plan()
     rendered = rendered_settings()
     served = tuple(app.amqp.queues.consume_from)
@@ -131,14 +131,14 @@ def _planned(plan: WorkerPlan, tier: TierSettings, rendered: Mapping[str, Any], 
     )
 
 
-def _take_logging(app: Any) -> None:  # noqa: ANN401 - a Celery application
+def _take_logging(app: Any, level: int) -> None:  # noqa: ANN401 - a Celery application
     """Log as our workers do, unless the application has set up its logs itself."""
     if signals.setup_logging.receivers or not app.conf.worker_hijack_root_logger:
         log.info("the application sets up its logs itself: they stay as they are")
     else:
 
         def ours(**_: object) -> None:
-            configure_logging(read_setting("log_level"), read_setting("log_format"))
+            configure_logging(logging.getLevelName(level), read_setting("log_format"))
 
         ours()  # what is said until Celery asks
         signals.setup_logging.connect(ours, weak=False)

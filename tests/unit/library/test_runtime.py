@@ -148,7 +148,7 @@ class TestHealth:
         finally:
             server.close()
         assert health.main(["--live"]) == 1
-        assert "no answer on port" in capsys.readouterr().out
+        assert "no answer from http://127.0.0.1:" in capsys.readouterr().out
 
     def test_a_taken_port_is_named(self, metrics):
         """The message says which port and what to do."""

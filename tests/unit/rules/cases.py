@@ -8,6 +8,9 @@ SECOND_TIER = (
     "tiers.second={queues: [work], task: {duration: {p50: 1s, p99: 9s}, time_limit: 30s, soft_time_limit: 20s,"
     " idempotent: true}, load: {rate: 1/s, peak: 2/s}, slo: {wait: {p99: 2m}}, retry: {max_attempts: 2}}"
 )
+CELERY_APP = ["app.kind=celery", "app.module=null", "app.celery=acme.app"]
+COMMAND = ["app.kind=command", "app.module=null", "app.command=[run]"]
+OTHER_TIER = SECOND_TIER.replace("[work]", "[other]")
 LONG_NAME = "tiers.a23456789012345678901234567890123456789"
 WINDOW = '{start: "0 8 * * MON-FRI", end: "0 18 * * MON-FRI", min: 2}'
 
@@ -240,7 +243,22 @@ OWN = [
     ("U01", "redis", ["bootstrap.migrate.command=[migrate]"], "bootstrap"),
     ("U01", "redis", ['tasks."do.it".duration={p50: 1s, p99: 2s}'], 'tasks."do.it".duration'),
     ("U01", "hatchet", ["schedules.s={task: do_it, every: 5m}"], "schedules.s"),
-    ("U02", "redis", ["app.kind=command", "app.command=[run]"], "app.kind"),
+    ("U02", "redis", ["app.kind=command", "app.command=[run]"], "app.module"),
+    ("U02", "temporal", [*CELERY_APP], "tiers.main.backend"),
+    ("U02", "redis", [*COMMAND, "app.celery=acme.app"], "app.celery"),
+    ("U02", "redis", ["app.health={port: 8080}"], "app.health"),
+    ("U02", "redis", ["app.beat=true"], "app.beat"),
+    ("U02", "redis", [*COMMAND, "schedules.s={task: do_it, every: 5m}"], "schedules.s"),
+    (
+        "U02",
+        "redis",
+        [*CELERY_APP, "backends.celery.scheduler=redbeat", "schedules.s={task: do_it, every: 5m}"],
+        "schedules.s",
+    ),
+    ("U17", "redis", [*CELERY_APP, f"{SETTINGS}.task_compression=gzip"], f"{SETTINGS}.task_compression"),
+    ("U17", "redis", [*COMMAND, f"{SETTINGS}.broker_channel_error_retry=true"], None),
+    ("U18", "redis", [*COMMAND, "queues.other={}", OTHER_TIER], "app.command"),
+    ("U19", "redis", [*COMMAND], "app.command"),
     ("U03", "redis", [SECOND_TIER], "tiers.second.queues"),
     ("U04", "redis", ["app.env.ENVIRONMENT=dev"], "app.env.ENVIRONMENT"),
     ("U04", "redis", [f"{MAIN}.env.TASK_TIER=other"], f"{MAIN}.env.TASK_TIER"),
@@ -371,6 +389,11 @@ KEEPING = [
     ("S11", "redis", ["pod.security.runAsUser=20000", "pod.security.capabilities={drop: [ALL]}"]),
     ("S12", "redis", ["egress.store={ports: [443], pod_labels: {app: store}}"]),
     ("S12", "temporal", ["backends.temporal.endpoint={ports: [7233], namespace: temporal}"]),
+    ("U02", "redis", [*CELERY_APP, "app.beat=true", "schedules.s={task: do_it, every: 5m}"]),
+    ("U17", "redis", [*CELERY_APP, f"{SETTINGS}.broker_transport_options.socket_timeout=9"]),
+    ("U18", "redis", [*COMMAND, "queues.other={}", OTHER_TIER, "app.command=[run, '--of={queues}']"]),
+    ("U18", "redis", [*COMMAND, "queues.other={}", OTHER_TIER, "tiers.main.env.QUEUE=work"]),
+    ("U19", "redis", [*COMMAND, "app.health={port: 8080}"]),
     ("U07", "redis", [f"{SETTINGS}.task_compression=gzip"]),
     ("U08", "temporal", [f"{MAIN}.shutdown={{mode: cut, soft: 9s}}"]),
     ("U09", "redis", [f"{MAIN}.scale.schedules.day={WINDOW}", f"{MAIN}.scale.signals=[{{prometheus: q, target: 1}}]"]),

@@ -149,12 +149,21 @@ class TestOptions:
         """The library is copied from where the profile is rendered."""
         assert "deploy/out/dev-celery/image/library/" in copied(files("dev-celery", "output=deploy/out")[0])
 
-    def test_another_command_has_no_probe_of_ours(self):
-        """A worker command of the user's own does not answer our health check."""
-        dockerfile, _ = files("dev-celery", "app.kind=command", "app.command=[my-worker]", "app.health={port: 8080}")
+    def test_another_command_is_asked_where_it_answers(self):
+        """A worker command of the user's own is probed at the address that it declares, and not at all without one."""
+        command = ["app.kind=command", "app.command=[my-worker]"]
+        silent, _ = files("dev-celery", *command)
+        dockerfile, _ = files("dev-celery", *command, "app.health={port: 8080, path: /healthz}")
 
-        assert "HEALTHCHECK" not in dockerfile
+        assert "HEALTHCHECK" not in silent
+        assert '"task_abstraction.health", "--url", "http://127.0.0.1:8080/healthz"]' in dockerfile
         assert instructions(dockerfile)[-1] == 'CMD ["my-worker"]'
+
+    def test_foreign_requirements_and_the_library_are_solved_together(self):
+        """An existing application keeps its Celery: pip refuses what does not fit."""
+        dockerfile, _ = files("prod-existing")
+
+        assert '"install", "-r", "requirements.txt", "./library[celery]"]' in dockerfile
 
 
 class TestHostileValues:
@@ -163,19 +172,21 @@ class TestHostileValues:
     @given(st.text())
     def test_command_is_one_instruction(self, word):
         """Any word of the command stays one string of a JSON array on one line, or is refused."""
-        before = instructions(files()[0])
 
-        def change(profile):
-            return profile.model_copy(
-                update={"app": profile.app.model_copy(update={"kind": "command", "command": (word,)})}
-            )
+        def changed(command):
+            def change(profile):
+                return profile.model_copy(
+                    update={"app": profile.app.model_copy(update={"kind": "command", "command": (command,)})}
+                )
+
+            return instructions(files(change=change)[0])
 
         try:
-            after = instructions(files(change=change)[0])
+            after = changed(word)
         except TemplateError:
             return
 
-        assert after[:-1] == [line for line in before[:-1] if not line.startswith("HEALTHCHECK")]
+        assert after[:-1] == changed("run")[:-1]
         assert after[-1].startswith('CMD ["')
         assert after[-1].endswith('"]')
 

@@ -47,7 +47,8 @@ class TestEveryProfile:
         for tier in plan_of(profile).tiers:
             deployment = found[f"Deployment/worker-{tier.name}"]
             assert pod(deployment)["terminationGracePeriodSeconds"] == tier.grace.total_seconds()
-            assert env(deployment)["TASK_SHUTDOWN_GRACE_SECONDS"] == str(int(tier.grace.total_seconds()))
+            if plan_of(profile).profile.app.kind == "task_abstraction":
+                assert env(deployment)["TASK_SHUTDOWN_GRACE_SECONDS"] == str(int(tier.grace.total_seconds()))
 
     def test_one_image_everywhere(self, profile):
         """Worker, beat and exporter run the same image (K20)."""
@@ -76,7 +77,7 @@ class TestEveryProfile:
         assert "plan.json" in expected
 
     def test_settings_reach_every_process(self, profile):
-        """Each pod mounts the ConfigMap of this rendering where TASK_SETTINGS_DIR points."""
+        """Each pod mounts the ConfigMap of this rendering where its variable points: the folder, or the plan in it."""
         found = objects(profile)
         (name,) = of_kind(found, "ConfigMap")
 
@@ -84,7 +85,13 @@ class TestEveryProfile:
             mounts = {mount["name"]: mount["mountPath"] for mount in main(entry)["volumeMounts"]}
             volumes = {volume["name"]: volume for volume in pod(entry)["volumes"]}
             assert volumes["settings"]["configMap"]["name"] == name
-            assert env(entry)["TASK_SETTINGS_DIR"] == mounts["settings"]
+            told = env(entry)
+            assert {told.get("TASK_SETTINGS_DIR"), told.get("TASK_PLAN_FILE")} <= {
+                None,
+                mounts["settings"],
+                f"{mounts['settings']}/plan.json",
+            }
+            assert ("TASK_SETTINGS_DIR" in told) != ("TASK_PLAN_FILE" in told)
 
     def test_kustomization_lists_every_other_file(self, profile):
         """Nothing is rendered that nobody applies, in every cluster."""

@@ -27,7 +27,8 @@ class CeleryLetterStore:
 
     def __init__(self, app: Any, *, kind: str, reaching: Callable[[], AbstractContextManager[None]]) -> None:  # noqa: ANN401
         self._app = app
-        self._walk = _walk_redis if kind == "redis" else _walk_amqp
+        self._is_redis = kind == "redis"
+        self._walk = _walk_redis if self._is_redis else _walk_amqp
         self._reaching = reaching
 
     def read(self, queue: str) -> list[DeadLetter]:
@@ -69,13 +70,10 @@ class CeleryLetterStore:
         if letter.task_id and not headers.get("ignore_result") and self._app.backend_cls != NO_RESULTS:
             request = Context(task=letter.task, id=letter.task_id)
             self._app.backend.store_result(letter.task_id, None, SUBMITTED, request=request)
-        target = self._app.amqp.queues[queue]
         with self._app.producer_or_acquire() as producer:
             producer.publish(
                 letter.body,
-                exchange=target.exchange,
-                routing_key=target.routing_key,
-                declare=[target],
+                **self._way_to(queue, producer.connection),
                 content_type=message.get("content_type"),
                 content_encoding=message.get("content_encoding"),
                 headers=headers,
@@ -84,6 +82,15 @@ class CeleryLetterStore:
                 retry_policy=PUBLISH_RETRY,
                 **(message.get("properties") or {}),
             )
+
+    def _way_to(self, queue: str, connection: Any) -> dict[str, Any]:  # noqa: ANN401 - kombu
+        """How to publish to a queue; one that is there stays as another application may have declared it."""
+        target = self._app.amqp.queues[queue]
+        if not self._is_redis:
+            with connection.channel() as channel, contextlib.suppress(amqp.exceptions.NotFound):
+                channel.queue_declare(queue=queue, passive=True)
+                return {"exchange": "", "routing_key": queue}
+        return {"exchange": target.exchange, "routing_key": target.routing_key, "declare": [target]}
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ def compare(consumer: Any, planned: Planned) -> list[Difference]:  # noqa: ANN40
     found += _redelivery(redelivery, planned)
     served = list(consumer.task_consumer.queues)
     found += compare_queues(planned.tier, planned.plan, [queue.name for queue in served])
-    found += _queue_types(served, planned.settings)
+    found += _queue_types(served, planned.plan)
     for name in sorted(planned.policies):
         task = consumer.app.tasks.get(name)
         if task is not None:
@@ -193,16 +193,15 @@ def _redelivery(running: float | None, planned: Planned) -> Iterator[Difference]
         yield _difference(what, f"{wanted:g} s", f"{running:g} s", consequence, remedy)
 
 
-def _queue_types(queues: Sequence[Any], settings: Mapping[str, Any]) -> Iterator[Difference]:
-    if settings.get("task_default_queue_type") != QUORUM:
-        return
+def _queue_types(queues: Sequence[Any], plan: WorkerPlan) -> Iterator[Difference]:
     for queue in queues:
-        kind = (queue.queue_arguments or {}).get("x-queue-type", "classic")
-        if kind != QUORUM:
+        stated = plan.queues.get(queue.name)
+        running = (queue.queue_arguments or {}).get("x-queue-type", "classic")
+        if stated is not None and stated.type == QUORUM != running:
             yield _unsafe(
-                f"queue {queue.name}",
+                f"type of queue {queue.name}",
                 QUORUM,
-                kind,
+                running,
                 "its messages are lost with the node that holds them",
                 "set task_default_queue_type and task_create_missing_queue_type to 'quorum' in the application",
             )
