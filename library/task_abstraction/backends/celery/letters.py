@@ -20,6 +20,7 @@ from task_abstraction.dead_letters import (
     text_or_base64,
     utc_now,
 )
+from task_abstraction.encryption import Sealer
 from task_abstraction.models import Reason
 from task_abstraction.runtime.execution import enqueued_at
 
@@ -82,6 +83,8 @@ class LetterWriter:
 
     def __init__(self, app: Any, *, kind: str, wants: Callable[[str], bool]) -> None:  # noqa: ANN401 - Celery
         self._app = app
+        # An application that was not written with the library encrypts nothing.
+        self._sealer: Sealer = getattr(app, "sealer", None) or Sealer()
         self._kind = kind
         self._wants = wants
 
@@ -92,7 +95,7 @@ class LetterWriter:
     def write(self, letter: DeadLetter) -> bool:
         """Store a letter; False when the broker does not take it: then the caller must not acknowledge."""
         try:
-            (self._to_redis if self._kind == "redis" else self._to_amqp)(sealed_letter(letter, self._app.sealer))
+            (self._to_redis if self._kind == "redis" else self._to_amqp)(sealed_letter(letter, self._sealer))
         except WRITE_FAILURES as error:
             reason = redact(str(error)) or type(error).__name__
             log.error("dead letter %s of %s cannot be written: %s", letter.id, letter.queue, reason)  # noqa: TRY400
