@@ -141,6 +141,28 @@ def redis(*, fsync: str = "always") -> Iterator[Redis]:
             server.stop()
 
 
+@contextlib.contextmanager
+def redis_with_tls(certificate: Path, key: Path, authority: Path) -> Iterator[int]:
+    """Start a Redis that speaks TLS only; its port."""
+    with _folder() as folder:
+        port = free_port()
+        command = [redis_program(), "--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        command += [
+            "--tls-cert-file",
+            str(certificate),
+            "--tls-key-file",
+            str(key),
+            "--tls-ca-cert-file",
+            str(authority),
+        ]
+        command += ["--tls-auth-clients", "no", "--save", ""]
+        server = Server(command, port, folder, lambda: answers(port)).start()
+        try:
+            yield port
+        finally:
+            server.stop()
+
+
 @dataclass(frozen=True)
 class RabbitMQ:
     """A running RabbitMQ."""

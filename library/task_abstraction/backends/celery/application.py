@@ -13,6 +13,7 @@ from celery.result import AsyncResult
 from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deliverable, has_quorum_queues
 from task_abstraction.backends.celery.sealing import HIDDEN, seal_results, serialization
 from task_abstraction.backends.celery.store import with_records
+from task_abstraction.backends.celery.tls import check_settings, secured
 from task_abstraction.backends.celery.transport import ThriftyAMQP
 from task_abstraction.backends.celery.unread import refuse_unread
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
@@ -127,15 +128,19 @@ def make_app(config: BackendConfig, plan: WorkerPlan, *, kind: str = "", sealer:
     amqp = amqp_with_dead_letters(plan.keeps_dead_letters) if on_rabbitmq else ThriftyAMQP
     app = LibraryCelery("task_abstraction", amqp=amqp, set_as_current=False)
     # Not `result_backend`: CELERY_RESULT_BACKEND would win over it, whatever the caller's configuration says.
-    app.backend_cls = result_store(config, rendered)
+    app.backend_cls = secured(result_store(config, rendered), "CELERY_RESULT_BACKEND").url
     queue = {"task_default_queue": read_setting("default_queue") or plan.default_queue or DEFAULT_QUEUE}
     app.sealer = sealer or Sealer()
     app.conf.update({**DEFAULTS, **confirms, **queue, **rendered, **REQUIRED, **serialization(app.sealer)})
     if params.get("broker_url"):
         # Not `broker_url`: CELERY_BROKER_URL would win over it, whatever the caller's configuration says.
-        app.conf.update(broker_read_url=params["broker_url"], broker_write_url=params["broker_url"])
+        broker = secured(str(params["broker_url"]), "CELERY_BROKER_URL")
+        app.conf.update(broker_read_url=broker.url, broker_write_url=broker.url)
+        if broker.options:
+            app.conf.update(broker_use_ssl={**broker.options, **(rendered.get("broker_use_ssl") or {})})
     if params.get("extra_settings"):
         app.conf.update(params["extra_settings"])
+    check_settings(app.conf)
     return app
 
 
