@@ -181,6 +181,13 @@ class TaskBackend(WorkflowCatalogue):
         del names
         return {}
 
+    def check_settings(self) -> None:
+        """Refuse connection settings that can never work, without a connection: `--dry-run` asks for it.
+
+        Raises:
+            ConfigurationError: a setting has no meaning.
+        """
+
     def address(self) -> str:
         """Where the broker or engine is, without secrets."""
         return redact(str(self.config.connection_params.get("address", self.backend_type)))

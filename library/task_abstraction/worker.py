@@ -128,6 +128,7 @@ def dry_run(settings: WorkerSettings, queues: Sequence[str]) -> int:
     from task_abstraction.serving import build_job, warn_unserved
 
     backend = get_backend(settings.backend)
+    backend.check_settings()
     job = build_job(backend, queues=queues, concurrency=settings.concurrency, worker_name=settings.worker_name)
     for definition in job.tasks.values():
         backend.check_definition(definition)

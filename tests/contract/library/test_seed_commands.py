@@ -148,7 +148,7 @@ def test_temporal_host_is_an_address(tmp_path):
 
 
 @shows("000:126")
-def test_hatchet_variables_are_read_and_the_token_is_checked(tmp_path):
+def test_hatchet_variables_are_read_and_the_token_is_checked(tmp_path, dry_run):
     """The REST address counts; the text that stands for a token is refused in words, without being shown."""
     need("hatchet-sdk")
     from task_abstraction.backends.hatchet.connection import connection_of
@@ -158,6 +158,9 @@ def test_hatchet_variables_are_read_and_the_token_is_checked(tmp_path):
     with pytest.raises(ConfigurationError, match="HATCHET_CLIENT_TOKEN is no token") as caught:
         connection_of(load_config_from_env("hatchet", last.settings()), {})
     assert "your_token_here" not in str(caught.value)
+    code, out, err = dry_run(Command(("--queues", "file_processing"), last.environment))
+    assert (code, out) == (1, "")
+    assert "task-backend-worker: HATCHET_CLIENT_TOKEN is no token" in err
     corrected = {**last.settings(), "HATCHET_CLIENT_TOKEN": fake_token()}
     assert connection_of(load_config_from_env("hatchet", corrected), {}).server_url == "https://hatchet.company.com"
 

@@ -66,6 +66,10 @@ class CeleryBackend(TaskBackend):
         self._app: LibraryCelery | None = None
         self._pid: int | None = None
 
+    def check_settings(self) -> None:
+        """Refuse settings that Celery does not have, and results without a store."""
+        _ = self.app
+
     @property
     def app(self) -> LibraryCelery:
         """The Celery application, made at first use and made anew in a forked process."""

@@ -83,6 +83,10 @@ class HatchetBackend(TaskBackend):
         seconds: float = read_setting("health_timeout_s")
         return seconds
 
+    def check_settings(self) -> None:
+        """Refuse a text that is no token, and addresses that are none."""
+        connection_of(self.config)
+
     def address(self) -> str:
         """The engine's gRPC address."""
         try:

@@ -11,7 +11,7 @@ from temporalio.client import ActivityFailureError, Client, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from task_abstraction.backends.temporal import flows, modes, schedules, statistics, worker
-from task_abstraction.backends.temporal.connection import Connection, is_missing_namespace
+from task_abstraction.backends.temporal.connection import Connection, connect_settings, is_missing_namespace
 from task_abstraction.backends.temporal.modes import Handle, Mode
 from task_abstraction.backends.temporal.options import step_options, task_options
 from task_abstraction.backends.temporal.results import activity_result, workflow_result
@@ -40,6 +40,10 @@ class TemporalBackend(TaskBackend):
         self._connection = Connection(config, lambda: self.sealer)
         self._modes: tuple[Client, Mode, bool] | None = None
         self._wake: Callable[[], None] | None = None
+
+    def check_settings(self) -> None:
+        """Refuse certificates that cannot be read, and settings that exclude each other."""
+        connect_settings(self.config)
 
     def address(self) -> str:
         """Where the server is, without secrets."""
