@@ -44,6 +44,12 @@ class TemporalActivity(contract.Fixtures):
     def _served(self, place):
         self.address, self.namespace = place
 
+    def worker_environment(self, folder):
+        """A worker of the test's own in the same namespace."""
+        del folder  # it needs no settings beside the plan
+        given = {"TASK_BACKEND_TYPE": "temporal", "TEMPORAL_ADDRESS": self.address}
+        return {**given, "TEMPORAL_NAMESPACE": self.namespace}
+
     def make_backend(self):
         """A producer in the namespace of the module."""
         host, _, port = self.address.partition(":")
@@ -60,3 +66,7 @@ class TemporalWorkflow(TemporalActivity):
 SUBMITTING = (contract.SubmitContract, contract.ResultContract, contract.RetryContract, contract.OptionsContract)
 add_suites(globals(), TemporalActivity)
 add_suites(globals(), TemporalWorkflow, suites=SUBMITTING)
+
+
+class TestTemporalWorker(TemporalActivity, contract.WorkerContract):
+    """Workers of Temporal."""
