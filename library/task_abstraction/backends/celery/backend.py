@@ -1,6 +1,7 @@
 """Submit, results, cancel and workers over Celery."""
 
 import contextlib
+import math
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from celery.exceptions import TimeoutError as WaitTimeout
 
 from task_abstraction.backends.celery import probe, worker, workflows
 from task_abstraction.backends.celery.application import NO_RESULTS, LibraryCelery, make_app
+from task_abstraction.backends.celery.cancelled import file_cancel
 from task_abstraction.backends.celery.letter_store import CeleryLetterStore
 from task_abstraction.backends.celery.letters import LetterWriter
 from task_abstraction.backends.celery.queues import has_quorum_queues
@@ -139,7 +141,7 @@ class CeleryBackend(TaskBackend):
         asked = self.app.conf.task_ignore_result if policy.ignore_result is None else policy.ignore_result
         ignore = bool(asked) or not self._keeps_results
         if not ignore:
-            self._mark(submission.name, submission.task_id, SUBMITTED)
+            self._mark(submission.name, submission.task_id, SUBMITTED, until=submission.due_at)
         try:
             with self._reaching():
                 self.app.send_task(
@@ -160,7 +162,9 @@ class CeleryBackend(TaskBackend):
             raise
         return submission.task_id
 
-    def _mark(self, name: str, task_id: str, state: str, value: object = None) -> None:
+    def _mark(
+        self, name: str, task_id: str, state: str, value: object = None, *, until: datetime | None = None
+    ) -> None:
         request = Context(task=name, id=task_id)
         backend: Any = self.app.backend
         is_redis: bool = isinstance(backend, RedisBackend)  # not narrowed: celery-types knows little of that class
@@ -172,7 +176,9 @@ class CeleryBackend(TaskBackend):
             # protect, and nobody waits for this state.
             meta = backend._get_result_meta(value, state, None, request)  # noqa: SLF001
             record = backend.encode({**meta, "task_id": task_id})
-            limit = ("EX", backend.expires) if backend.expires else ()
+            limit: tuple[object, ...] = ("EX", backend.expires) if backend.expires else ()
+            if until is not None and backend.expires:  # else a task with a long delay would become an unknown id
+                limit = ("EX", backend.expires + max(0, math.ceil((until - datetime.now(UTC)).total_seconds())))
             backend.client.execute_command("SET", backend.get_key_for_task(task_id), record, *limit)
 
     def _unmark(self, task_id: str) -> None:
@@ -246,11 +252,15 @@ class CeleryBackend(TaskBackend):
         known = self._look(task_id)
         if known.is_finished:
             return
+        names = {task_id: known.task_name}
+        if isinstance(known, WorkflowResult):
+            with self._reaching(self._result_address()):
+                names = workflows.task_names(self.app.backend.get_task_meta(task_id, cache=False)["result"])
+        with self._reaching(self._result_address()):
+            for one, name in names.items():
+                file_cancel(self.app.backend, one, name)
         with self._reaching():
-            ids: Any = task_id
-            if isinstance(known, WorkflowResult):
-                ids = workflows.task_ids(self.app.backend.get_task_meta(task_id, cache=False)["result"])
-            self.app.control.revoke(ids, terminate=True)
+            self.app.control.revoke(list(names), terminate=True)
 
     def _ping(self, timeout_s: float) -> None:
         probe.ping(self.app, timeout_s=timeout_s, reaching=self._reaching, result_address=self._result_address())

@@ -15,6 +15,8 @@ SUBMITTED = "SUBMITTED"
 WORKFLOW = "WORKFLOW"
 """State of the record that is stored before publish under the id of a workflow."""
 
+KEPT = frozenset({states.SUCCESS, states.REVOKED})
+"""Final states that no begin replaces; a failed task may be sent again from its dead letter."""
 NOT_BEGUN = frozenset({SUBMITTED, states.REVOKED})
 """States in which the attempt that is counted next may not have begun."""
 
@@ -52,7 +54,7 @@ def _quieten(store: Any) -> None:
       subscription for each task, with messages that nobody reads.
     - A begin costs four commands: Celery reads the present record first, because nothing may replace a success, and it
       announces each state. But nobody waits for a begin, and SET tells what it has replaced: a success (this attempt is
-      a late duplicate) is put back.
+      a late duplicate) is put back, and so is a cancel (of which this worker has not heard).
     """
     plain = store._store_result
 
@@ -70,8 +72,10 @@ def _quieten(store: Any) -> None:
                 raise
             store._store_result = plain  # SET with GET is younger than this server (Redis 6.2)
             return plain(task_id, result, state, traceback, request, **options)
-        if before and store.decode_result(before)["status"] == states.SUCCESS:
+        known = store.decode_result(before)["status"] if before else None
+        if known in KEPT:
             store.ensure(put, (before,))
+            request.cancelled_before = known == states.REVOKED
         return result
 
     store.on_task_call = lambda *_: None

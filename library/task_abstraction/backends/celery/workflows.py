@@ -99,9 +99,9 @@ def record_of(definition: WorkflowDefinition, canvas: Canvas) -> dict[str, Any]:
     }
 
 
-def task_ids(kept: Mapping[str, Any]) -> list[str]:
-    """Ids of every task of a workflow."""
-    return [*(task_id for task_id, _ in kept["steps"]), *kept["glue"]]
+def task_names(kept: Mapping[str, Any]) -> dict[str, str]:
+    """Ids of every task of a workflow, each with its name."""
+    return {**dict(kept["steps"]), **dict.fromkeys(kept["glue"], COLLECT)}
 
 
 def state_of(workflow_id: str, kept: Mapping[str, Any], look: Callable[[str], TaskResult[Any]]) -> WorkflowResult[Any]:

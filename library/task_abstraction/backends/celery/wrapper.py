@@ -8,6 +8,7 @@ from celery import Task
 from celery.exceptions import Ignore, Reject, Retry
 
 from task_abstraction.backends.celery.application import LibraryCelery
+from task_abstraction.backends.celery.cancelled import refuse_cancelled
 from task_abstraction.backends.celery.queues import queue_of_routing_key
 from task_abstraction.backends.celery.request import MeteredRequest
 from task_abstraction.backends.celery.workflows import register_collect
@@ -80,6 +81,7 @@ def register(app: LibraryCelery, definition: TaskDefinition, policy: TaskPolicy,
     @functools.wraps(definition.fn)
     def body(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a bound Celery task
         context = context_of(self)
+        refuse_cancelled(self)
         try:
             envelope = step_envelope(definition.fn, {"args": args, "kwargs": kwargs}, context.headers)
             return run_task(definition, envelope, context)

@@ -13,6 +13,7 @@ import pytest
 
 from task_abstraction.base import TaskBackend
 from task_abstraction.config import parse_plan
+from task_abstraction.models import Feature, TaskStatus
 from task_abstraction.testing.contract import worker_holds
 from task_abstraction.testing.contract.fixtures import Fixtures
 from task_abstraction.testing.contract.process import WorkerProcess, wait_for
@@ -135,6 +136,19 @@ class WorkerContract(Fixtures):
         # Its queue has a worker in the end, so that nothing is left behind.
         self.ready(stage.start(queues=f"{stage.queue}_other"))
         assert self.done(stage.producer, elsewhere).unwrap() == 1
+
+    def test_a_cancel_outlives_the_absence_of_workers(self, stage: Stage) -> None:
+        """A task that was cancelled while nobody served its queue does not run when a worker comes."""
+        if not self.can(stage.producer, Feature.CANCEL_PENDING):
+            return
+        called_off, wanted = stage.hold(), stage.hold()
+        stage.producer.cancel(called_off)
+        self.ready(stage.start(slots=1))
+        self.begun(stage, 1)
+        stage.release()
+        assert self.done(stage.producer, wanted).unwrap() == 1
+        assert self.done(stage.producer, called_off).status is TaskStatus.CANCELLED
+        assert stage.count("begin") == 1
 
     def test_a_drain_lets_its_task_end(self, stage: Stage) -> None:
         """Health before, during and after; told to stop it is live and not ready, the task ends, the code is 0."""
