@@ -193,7 +193,12 @@ HATCHET: Final = (
     _native("hatchet", F.CHORD, "one durable interpreter task"),
     _refused("hatchet", F.DAG, *NO_GRAPH),
     _native("hatchet", F.DURABLE, "durable_task"),
-    _emulated("hatchet", F.PROGRESS, "log or metadata"),
+    _refused(
+        "hatchet",
+        F.PROGRESS,
+        "a running run holds no value that a caller could read",
+        "Write it to a store of your own, or use a celery or temporal profile",
+    ),
     _native("hatchet", F.STREAMING, "put_stream"),
     _native("hatchet", F.CRON, "on_crons"),
     _refused(

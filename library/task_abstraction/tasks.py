@@ -95,6 +95,10 @@ class TaskHandle(Generic[R_co]):
         """Return where the task stands now."""
         return self.result().status
 
+    def progress(self) -> Any:
+        """Return what the running task has last reported by `current_task().progress(...)`."""
+        return self.result().progress
+
     def wait(self, timeout: float | None = None) -> R_co:
         """Wait up to `timeout` seconds (None: without limit) and return the result.
 

@@ -165,13 +165,6 @@ class LocalBackend(TaskBackend):
                 raise TaskNotFound(task_id)
             return record.result(self.definition(record.submission.name))
 
-    def progress(self, task_id: str) -> Any:
-        """What the task has last reported by `current_task().progress(...)`."""
-        with self._lock:
-            if task_id not in self._records:
-                raise TaskNotFound(task_id)
-            return self._records[task_id].progress
-
     def _cancel(self, task_id: str) -> None:
         with self._lock:
             flow = self._flows.get(task_id)

@@ -38,5 +38,5 @@ add_suites(globals(), Memory, Immediate)
 def test_every_feature_has_its_place():
     """A feature of the capability table is asked for by a call, needs none, or belongs to engine and profile."""
     assert set(Feature) == set(contract.fixtures.ASKS) | contract.fixtures.ALWAYS | contract.fixtures.CANCELS | (
-        contract.fixtures.NO_CALL
+        contract.fixtures.REPORTS | contract.fixtures.NO_CALL
     )

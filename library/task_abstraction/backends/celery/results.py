@@ -7,7 +7,7 @@ from typing import Any
 from celery import states
 
 from task_abstraction.backends.celery.application import QuietResult
-from task_abstraction.backends.celery.store import SUBMITTED, WORKFLOW
+from task_abstraction.backends.celery.store import PROGRESS, SUBMITTED, WORKFLOW
 from task_abstraction.errors import PayloadUnreadable, TaskNotFound
 from task_abstraction.models import TaskResult, TaskStatus
 from task_abstraction.runtime.execution import describe_error
@@ -83,6 +83,7 @@ def to_result(task_id: str, meta: Mapping[str, Any], decode: Callable[[str, Any]
         started_at=_moment(meta.get("started_at")),
         completed_at=_moment(meta.get("date_done")),
         attempts=int(meta.get("attempts") or 0),
+        progress=value if state == PROGRESS else None,
     )
 
 

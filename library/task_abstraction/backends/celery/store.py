@@ -15,6 +15,8 @@ SUBMITTED = "SUBMITTED"
 WORKFLOW = "WORKFLOW"
 """State of the record that is stored before publish under the id of a workflow."""
 
+PROGRESS = "PROGRESS"
+"""State of a running task that has reported how far it is."""
 KEPT = frozenset({states.SUCCESS, states.REVOKED})
 """Final states that no begin replaces; a failed task may be sent again from its dead letter."""
 NOT_BEGUN = frozenset({SUBMITTED, states.REVOKED})

@@ -11,7 +11,9 @@ from task_abstraction.backends.celery.application import LibraryCelery
 from task_abstraction.backends.celery.cancelled import refuse_cancelled
 from task_abstraction.backends.celery.queues import queue_of_routing_key
 from task_abstraction.backends.celery.request import MeteredRequest
+from task_abstraction.backends.celery.store import PROGRESS
 from task_abstraction.backends.celery.workflows import register_collect
+from task_abstraction.codec import encode
 from task_abstraction.context import TaskContext
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.execution import run_task
@@ -42,7 +44,9 @@ def context_of(task: Any) -> TaskContext:  # noqa: ANN401 - a bound Celery task
     headers = {name: str(value) for name, value in vars(request).items() if name.startswith("x-")}
 
     def progress(value: Any) -> None:  # noqa: ANN401 - any JSON value
-        task.update_state(state="PROGRESS", meta=value)
+        # Not `update_state`: it asks for the request of its thread, and the body of an async task has another one.
+        if not request.ignore_result:
+            task.backend.store_result(request.id, encode(value), PROGRESS, request=request)
 
     return TaskContext(
         id=request.id,

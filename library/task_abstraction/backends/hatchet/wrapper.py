@@ -1,6 +1,7 @@
 """Our tasks as tasks of the SDK: envelope in, envelope out, counted, with the policy's word on every error."""
 
 import asyncio
+import functools
 import inspect
 import logging
 import time
@@ -18,10 +19,11 @@ from task_abstraction.backends.hatchet.labels import ID_KEY, QUEUE_KEY, describe
 from task_abstraction.backends.hatchet.limits import UnsendableResultError, checked_result, reportable
 from task_abstraction.backends.hatchet.options import priority_of
 from task_abstraction.backends.hatchet.sealing import Sealed
+from task_abstraction.capabilities import capability
 from task_abstraction.context import TaskContext
 from task_abstraction.encryption import Sealer
-from task_abstraction.errors import PayloadUnreadable
-from task_abstraction.models import Reason
+from task_abstraction.errors import PayloadUnreadable, UnsupportedFeature
+from task_abstraction.models import Feature, Reason
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.execution import arun_task, describe_error, enqueued_at, run_task
 from task_abstraction.runtime.worker_metrics import WorkerMetrics
@@ -66,8 +68,23 @@ def context_of(task: Wrapped, ctx: Context) -> TaskContext:
         attempt=ctx.retry_count + 1,
         queue=metadata.get(QUEUE_KEY) or task.queue,
         headers=metadata,
+        report=functools.partial(_no_progress, task.definition.name),
         cancelled=lambda: ctx.is_cancelled,
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _warn_of_progress(name: str) -> None:
+    record = capability("hatchet", Feature.PROGRESS, {})
+    if record is not None:
+        refusal = UnsupportedFeature("hatchet", Feature.PROGRESS, name, reason=record.mechanism, hint=record.hint)
+        log.warning("%s", refusal)
+
+
+def _no_progress(name: str, value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Say once for each task that nobody will read its progress: no reason to fail the task."""
+    del value
+    _warn_of_progress(name)
 
 
 class Attempt:

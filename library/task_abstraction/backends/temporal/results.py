@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType, PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
     ActivityExecutionStatus,
     ActivityHandle,
@@ -69,7 +70,7 @@ def root_error(error: BaseException | None) -> str | None:
 
 async def activity_result(handle: ActivityHandle[Any]) -> TaskResult[Any]:
     """What is known about a standalone activity, in one call."""
-    seen = await handle.describe(include_outcome=True)
+    seen = await handle.describe(include_outcome=True, include_heartbeat_details=True)
     status = _ACTIVITY_STATUS.get(seen.status)
     if status is None:
         status = TaskStatus.RUNNING if seen.run_state in _TAKEN else TaskStatus.PENDING
@@ -83,6 +84,7 @@ async def activity_result(handle: ActivityHandle[Any]) -> TaskResult[Any]:
         started_at=started,
         completed_at=seen.close_time,
         attempts=seen.attempt if started is not None else 0,
+        progress=next(iter(await seen.heartbeat_details() or ()), None),
     )
 
 
@@ -104,7 +106,7 @@ async def workflow_result(handle: WorkflowHandle[Any, Any], seen: WorkflowExecut
     status = status_of(seen)
     name = str(await seen.memo_value(TASK_MEMO, default=seen.workflow_type))
     if status is None:
-        return _unfinished(handle.id, name, seen)
+        return await _unfinished(handle.id, name, seen)
     value, error = await outcome_of(handle, status)
     attempts, started = await attempts_of(handle)
     return TaskResult(
@@ -119,7 +121,7 @@ async def workflow_result(handle: WorkflowHandle[Any, Any], seen: WorkflowExecut
     )
 
 
-def _unfinished(task_id: str, name: str, seen: WorkflowExecutionDescription) -> TaskResult[Any]:
+async def _unfinished(task_id: str, name: str, seen: WorkflowExecutionDescription) -> TaskResult[Any]:
     pending = next(iter(seen.raw_description.pending_activities), None)
     taken = pending is not None and pending.state in _TAKEN_IN_WORKFLOW
     begun = pending is not None and pending.HasField("last_started_time")
@@ -128,7 +130,14 @@ def _unfinished(task_id: str, name: str, seen: WorkflowExecutionDescription) -> 
         task_name=name,
         status=TaskStatus.RUNNING if taken else TaskStatus.PENDING,
         attempts=pending.attempt if pending is not None and begun else 0,
+        progress=await _reported(pending, seen) if pending is not None else None,
     )
+
+
+async def _reported(pending: PendingActivityInfo, seen: WorkflowExecutionDescription) -> object:
+    """Details of the last heartbeat of a running activity: its first value."""
+    found = await seen.data_converter.decode(pending.heartbeat_details.payloads)
+    return next(iter(found), None)
 
 
 async def attempts_of(handle: WorkflowHandle[Any, Any]) -> tuple[int, datetime | None]:

@@ -65,7 +65,9 @@ ALWAYS = frozenset({Feature.RESULTS, Feature.NOT_FOUND, Feature.ASYNC_TASKS, Fea
 """Features that need no option: each contract's plain tests hold them."""
 CANCELS = frozenset({Feature.CANCEL_PENDING, Feature.CANCEL_RUNNING})
 """Features of `cancel`, which asks: what it did shows in the state of the task."""
-NO_CALL = frozenset(Feature) - frozenset(ASKS) - ALWAYS - CANCELS
+REPORTS = frozenset({Feature.PROGRESS})
+"""Features of the running task, which cannot be refused to the caller: the capability table and a warning say so."""
+NO_CALL = frozenset(Feature) - frozenset(ASKS) - ALWAYS - CANCELS - REPORTS
 """Features of engine, profile or worker that no call of the library asks for: no contract here."""
 
 
