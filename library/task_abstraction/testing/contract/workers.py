@@ -14,14 +14,13 @@ import pytest
 from task_abstraction.base import TaskBackend
 from task_abstraction.config import parse_plan
 from task_abstraction.models import Feature, TaskStatus
-from task_abstraction.testing.contract import worker_holds
 from task_abstraction.testing.contract.fixtures import Fixtures
+from task_abstraction.testing.contract.holding import RELEASE, TRACE, contract_hold
 from task_abstraction.testing.contract.process import WorkerProcess, wait_for
 from task_abstraction.testing.contract.traces import Traces
-from task_abstraction.testing.contract.worker_holds import RELEASE, TRACE, contract_hold
 
-HOLD = contract_hold.name
-MODULE = worker_holds.__name__
+HOLD = contract_hold.__name__
+MODULE = "task_abstraction.testing.contract.worker_holds"
 SLOTS = 2
 # A lost attempt is given to another worker: several attempts, a heartbeat that notices the loss soon, late
 # acknowledgement, for each backend that knows such a thing.
