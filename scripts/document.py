@@ -58,6 +58,16 @@ def _paths() -> dict[str, str]:
     return {short: re.sub(r"slo\.wait\.p[\d.]+", "slo.wait", path) for short, path in generic.items()}
 
 
+def _cited(text: str) -> str:
+    """A source with its chapters as links."""
+    return re.sub(r"\[(\w+)( [\d.]+)?\](?!\()", lambda found: f"{found[0]}(sources.md#{_heading(found[1])})", text)
+
+
+def _heading(name: str) -> str:
+    last = {"Monitoring", "Library", "Images", "Simulation"}
+    return "monitoring-library-images-simulation" if name in last else name.lower()
+
+
 def derivations(which: str) -> str:
     """Derived values, of a tier or of the whole profile."""
     of_tiers = {**build.TIER_DERIVATIONS, **build.LATE_DERIVATIONS}
@@ -69,7 +79,7 @@ def derivations(which: str) -> str:
             first_line(entry.function.__doc__),
             entry.formula,
             f"`{paths[entry.override]}`" if entry.override else "",
-            entry.source,
+            _cited(entry.source),
         )
         for name, entry in sorted(found.items())
     ]
@@ -96,7 +106,7 @@ def rules(letter: str) -> str:
         severity = same.pop() if len(same) == 1 else ", ".join(f"{name}: {value}" for name, value in severities.items())
         parts.append(
             f"### {entry.id}\n{entry.statement}.\n\n- severity: {severity}\n- prevents: {entry.why}\n"
-            f"- remedy: {entry.remedy}\n- source: {entry.reference}\n"
+            f"- remedy: {entry.remedy}\n- source: {_cited(entry.reference)}\n"
         )
     return "\n".join(parts)
 

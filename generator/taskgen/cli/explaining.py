@@ -120,7 +120,8 @@ def _lines(found: "Explanation") -> list[str]:
             for cause in found.causes
         ]
         lines += table(rows)
-        lines.append(f"  source: {found.source}")
+        chapters = " (docs/sources.md)" if "[" in found.source else ""
+        lines.append(f"  source: {found.source}{chapters}")
         if found.settable and not found.chain:
             lines.append(f"  to set it by hand: {found.settable}")
     if found.feeds:

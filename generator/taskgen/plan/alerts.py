@@ -1,7 +1,7 @@
 """Alert rules on our own metrics, with thresholds from the objectives, and the series that prove them.
 
-Sources: monitoring.md 3 to 6 (own metrics, patterns that look right and are silent), and chapter 5 of the SRE workbook
-for burn rates.
+Sources: [Monitoring 3] to [Monitoring 6] (own metrics, patterns that look right and are silent), and chapter 5 of the
+SRE workbook for burn rates.
 """
 
 import math
@@ -40,7 +40,7 @@ BURNS: Final = (
 )
 WINDOWS: Final = ("5m", "30m", "1h", "6h", "3d")
 LONG_WINDOWS: Final = ("6h", "3d")
-"""Windows whose recording rules are evaluated every five minutes: the range is costly (monitoring.md 6)."""
+"""Windows whose recording rules are evaluated every five minutes: the range is costly ([Monitoring 6])."""
 
 
 def number(value: float) -> str:
@@ -49,7 +49,7 @@ def number(value: float) -> str:
 
 
 def wait_bound(tier: TierPlan) -> str:
-    """Return the `le` of the wait goal as our exposition writes it: always a float (monitoring.md 2.3)."""
+    """Return the `le` of the wait goal as our exposition writes it: always a float ([Monitoring 2.3])."""
     return repr(float(tier.wait_goal.total_seconds()))
 
 
@@ -253,7 +253,7 @@ def _failure_burns(tier: TierPlan, alert: _Maker) -> Iterator[Alert]:
     for burn in BURNS:
         if not 0 < burn.factor * budget < 1:
             continue
-        # At least three bad tasks are needed before anybody is woken (monitoring.md 6).
+        # At least three bad tasks are needed before anybody is woken ([Monitoring 6]).
         needed = math.ceil(3 / (burn.factor * budget))
         if tier.rate * burn.hours * 3600 < needed:
             rare = True
@@ -294,7 +294,7 @@ def rules_plan(profile: Profile, tiers: tuple[TierPlan, ...]) -> RulesPlan:
         )
         for tier in tiers
     )
-    # absent() covers the exporter that is away; its series then are too (monitoring.md 5, pattern 3).
+    # absent() covers the exporter that is away; its series then are too ([Monitoring 5], pattern 3).
     up = {tier.backend: f'task_backend_up{{backend="{tier.backend}"}}' for tier in tiers}
     return RulesPlan(
         blind={backend: f"{series} == 0 or absent({series})" for backend, series in up.items()},

@@ -7,7 +7,7 @@ from typing import Final
 from taskgen.plan.derivation import derivation
 
 MOST: Final = 12
-"""Buckets per histogram (monitoring.md 2.3)."""
+"""Buckets per histogram ([Monitoring 2.3])."""
 
 
 def _buckets(seconds: list[float], keep: list[float]) -> tuple[float, ...]:
@@ -28,7 +28,7 @@ def _buckets(seconds: list[float], keep: list[float]) -> tuple[float, ...]:
 
 @derivation(
     formula="{p50/4, p50/2, p50, 2 p50, p99/2, p99, 2 p99, soft_time_limit, time_limit}",
-    source="monitoring.md 2.3",
+    source="[Monitoring 2.3]",
 )
 def duration_buckets(
     *, duration_p50: timedelta, duration_p99: timedelta, soft_time_limit: timedelta | None, time_limit: timedelta
@@ -39,7 +39,7 @@ def duration_buckets(
     return _buckets([p50 / 4, p50 / 2, p50, 2 * p50, p99 / 2, p99, 2 * p99], limits)
 
 
-@derivation(formula="{W/10, W/4, W/2, W, 2W, 4W, 10W}, W = wait_goal", source="monitoring.md 2.3")
+@derivation(formula="{W/10, W/4, W/2, W, 2W, 4W, 10W}, W = wait_goal", source="[Monitoring 2.3]")
 def wait_buckets(*, wait_goal: timedelta) -> tuple[float, ...]:
     """Bucket bounds of `task_queue_wait_seconds`, in seconds; the goal is kept exactly."""
     goal = wait_goal.total_seconds()

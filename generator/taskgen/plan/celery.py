@@ -19,7 +19,7 @@ def _transport_options(broker: Broker, values: Mapping[str, Any]) -> dict[str, A
     if values["visibility_timeout"] is not None:
         options["visibility_timeout"] = _seconds(values["visibility_timeout"])
     if broker.kind.startswith("redis"):
-        # 10 x 1 instead of the default 10 x 10: a sweep every 10 s (celery.md 4). Keepalive: the `redis_` settings
+        # 10 x 1 instead of the default 10 x 10: a sweep every 10 s ([Celery 4]). Keepalive: the `redis_` settings
         # reach the result store only.
         options |= {"unacked_restore_interval": 10, "unacked_restore_throttle": 1, "socket_keepalive": True}
         if broker.key_prefix:
@@ -52,7 +52,7 @@ def _result_options(backend: CelerySettings, options: Mapping[str, Any]) -> dict
     if kind != "redis" and not (kind == "same" and backend.broker.kind.startswith("redis")):
         return {}
     settings: dict[str, Any] = {"redis_retry_on_timeout": True, "redis_socket_keepalive": True}
-    # The documentation asks for the timeout here too; alone here it does nothing (celery.md 4, measured).
+    # The documentation asks for the timeout here too; alone here it does nothing ([Celery 4], measured).
     shared = ("visibility_timeout", "global_keyprefix", *(("master_name",) if kind == "same" else ()))
     found = {key: options[key] for key in shared if key in options}
     return settings | ({"result_backend_transport_options": found} if found else {})
@@ -85,7 +85,7 @@ CONNECTION: Final = frozenset(
         "worker_cancel_long_running_tasks_on_connection_loss",
     }
 )
-"""Settings that take effect in an application that made its own before ours are read (celery.md 5, measured): a test
+"""Settings that take effect in an application that made its own before ours are read ([Celery 5], measured): a test
 compares them with those that `task_abstraction.integrations.celery` applies."""
 
 

@@ -50,13 +50,13 @@ def _filled(word: str, name: str, queues: tuple[str, ...], values: Mapping[str, 
 def _celery(
     profile: Profile, name: str, tier: Tier, queues: tuple[str, ...], values: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """Return Celery's own worker with what its command line can say; `-I` brings the rest (celery.md 5, measured)."""
+    """Return Celery's own worker with what its command line can say; `-I` brings the rest ([Celery 5], measured)."""
     flags: dict[str, object] = {
         "queues": ",".join(queues),
         "concurrency": values["concurrency"],
         "pool": values["pool"],
         "prefetch-multiplier": values["prefetch"],
-        # Unique for each host: RabbitMQ ends the second worker of a name (celery.md 11).
+        # Unique for each host: RabbitMQ ends the second worker of a name ([Celery 11]).
         "hostname": f"{name}@%h",
         "loglevel": profile.monitoring.log_level,
     }

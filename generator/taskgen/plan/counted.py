@@ -9,7 +9,7 @@ def worker_counts(profile: Profile) -> bool:
 
 
 def waits_are_known(profile: Profile) -> bool:
-    """Say whether messages carry the time of their submit: only our own producers write it (celery.md 6, measured)."""
+    """Say whether messages carry the time of their submit: only our own producers write it ([Celery 6], measured)."""
     return profile.app.kind == "task_abstraction"
 
 

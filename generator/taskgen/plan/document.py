@@ -78,7 +78,7 @@ def _tier(tier: TierPlan) -> dict[str, Any]:
         document["disable_prefetch"] = tier.disable_prefetch
         recycling = {
             "max_tasks_per_child": tier.profile.max_tasks_per_child,
-            # Celery's unit is KiB (celery.md 2).
+            # Celery's unit is KiB ([Celery 2]).
             "max_memory_per_child_kib": tier.profile.max_memory_per_child
             and tier.profile.max_memory_per_child // 2**10,
         }

@@ -1,6 +1,6 @@
 """Command line, environment and secret files of a worker: one function for each backend.
 
-Names of variables are the first of each row of runtime-api.md section 3, so that one value has one name.
+Names of variables are the first of each row of [Library 3], so that one value has one name.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
 
 HEALTH_PORT: Final = 8081
-"""The library's health server (runtime-api.md 9); 8001 stays free for the Hatchet SDK."""
+"""The library's health server ([Library 9]); 8001 stays free for the Hatchet SDK."""
 SDK_METRICS_PORT: Final = {"temporal": 8082, "hatchet": 8001}
 """Servers of the SDKs themselves: ours to choose on Temporal, the default of the Hatchet SDK."""
 TLS_FOLDER: Final = "/etc/taskgen-tls"

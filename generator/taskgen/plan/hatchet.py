@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 FACTOR_LIMIT: Final = 1000.0
-"""Largest backoff_factor that the engine takes (hatchet.md 3)."""
+"""Largest backoff_factor that the engine takes ([Hatchet 3])."""
 DELAY_LIMIT_S: Final = 86_400
-"""Largest backoff_max_seconds that the engine takes (hatchet.md 3)."""
+"""Largest backoff_max_seconds that the engine takes ([Hatchet 3])."""
 
 
 def hatchet_options(policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def hatchet_options(policy: Mapping[str, Any]) -> dict[str, Any]:
 
     retries = max_attempts - 1. The engine waits min(backoff_max_seconds, backoff_factor^n) before repetition n, so the
     factor max(initial_delay, backoff) makes no delay shorter than initial_delay x backoff^(n - 1); with backoff 1 the
-    ceiling is initial_delay (hatchet.md 3, source).
+    ceiling is initial_delay ([Hatchet 3], source).
     """
     options: dict[str, Any] = {}
     for key, name in (("time_limit_s", "execution_timeout"), ("schedule_timeout_s", "schedule_timeout")):

@@ -11,7 +11,7 @@ from taskgen.profile.model import Profile
 from taskgen.profile.tier import Pod, Tier
 
 USER: Final = 10001
-"""Numeric user and group of the rendered image (images.md; `runAsNonRoot` cannot check a name)."""
+"""Numeric user and group of the rendered image ([Images]; `runAsNonRoot` cannot check a name)."""
 POD_SECURITY: Final[Mapping[str, Any]] = {
     "runAsNonRoot": True,
     "runAsUser": USER,
@@ -20,7 +20,7 @@ POD_SECURITY: Final[Mapping[str, Any]] = {
     "fsGroupChangePolicy": "OnRootMismatch",
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-"""Pod Security admission `restricted` (invariants.md S11)."""
+"""Pod Security admission `restricted` (rule S11)."""
 CONTAINER_SECURITY: Final[Mapping[str, Any]] = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,

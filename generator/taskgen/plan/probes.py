@@ -8,7 +8,7 @@ from taskgen.plan.derivation import derivation
 
 MIB: Final = 2**20
 STARTUP_LEAST: Final = timedelta(minutes=2)
-"""Slow imports on a busy node (kubernetes.md 5: 5 s x 24)."""
+"""Slow imports on a busy node ([Kubernetes 5]: 5 s x 24)."""
 STARTUP_FACTOR: Final = 3
 """A start may take so many times what was measured before the worker counts as broken; own advice."""
 MINUTE: Final = timedelta(minutes=1)
@@ -26,7 +26,7 @@ LOGS: Final = 64 * MIB
 
 @derivation(
     formula="max(2m, 3 x pod_start), rounded up to 5s",
-    source="kubernetes.md 5: startup probe 5 s x 24; a slow import is no failure",
+    source="[Kubernetes 5]: startup probe 5 s x 24; a slow import is no failure",
 )
 def startup_budget(*, pod_start: timedelta) -> timedelta:
     """Time that a worker gets from the start of its container until it is ready for the first time."""
@@ -35,7 +35,7 @@ def startup_budget(*, pod_start: timedelta) -> timedelta:
 
 @derivation(
     formula="hatchet 5m, else 2m",
-    source="kubernetes.md 5, invariants.md K10: longer than any block of the loop; Hatchet: than an upgrade",
+    source="[Kubernetes 5], rule K10: longer than any block of the loop; Hatchet: than an upgrade",
 )
 def liveness_budget(*, backend: str) -> timedelta:
     """Time without a heartbeat after which a worker is restarted."""
@@ -44,7 +44,7 @@ def liveness_budget(*, backend: str) -> timedelta:
 
 @derivation(
     formula="max(10m, pod_start + startup_budget + 5m), rounded up to minutes",
-    source="invariants.md K07: above pod start and startup budget, else a slow image pull reads as a failed rollout",
+    source="rule K07: above pod start and startup budget, else a slow image pull reads as a failed rollout",
 )
 def progress_deadline(*, pod_start: timedelta, startup_budget: timedelta) -> timedelta:
     """Time without progress after which a rollout counts as failed."""
@@ -53,7 +53,7 @@ def progress_deadline(*, pod_start: timedelta, startup_budget: timedelta) -> tim
 
 @derivation(
     formula="512Mi",
-    source="kubernetes.md 2: without a limit a task that fills the disk evicts its neighbours",
+    source="[Kubernetes 2]: without a limit a task that fills the disk evicts its neighbours",
     override="typed_ephemeral_storage",
 )
 def ephemeral_storage() -> int:
@@ -63,14 +63,14 @@ def ephemeral_storage() -> int:
 
 @derivation(
     formula="ephemeral_storage - 64Mi for logs, at least half of it",
-    source="kubernetes.md 2: prefork needs a writable temporary folder (oncall#445)",
+    source="[Kubernetes 2]: prefork needs a writable temporary folder (oncall#445)",
 )
 def temporary_storage(*, ephemeral_storage: int) -> int:
     """Size of the folder for temporary files, in bytes."""
     return max(ephemeral_storage - LOGS, ephemeral_storage // 2)
 
 
-@derivation(formula="startup_budget / 5s", source="kubernetes.md 5: the startup probe asks every 5 s")
+@derivation(formula="startup_budget / 5s", source="[Kubernetes 5]: the startup probe asks every 5 s")
 def startup_failures(*, startup_budget: timedelta) -> int:
     """Failures of the startup probe after which the container is restarted."""
     return startup_budget // STARTUP_PERIOD

@@ -10,22 +10,22 @@ from taskgen.plan.sizing import APP_MEMORY, BASE_MEMORY, MEMORY_STEP, MIB, SAFET
 from taskgen.profile.model import Profile
 
 EXPORTER_PORT: Final = 9808
-"""`/metrics`, `/livez` and `/scaling/<tier>` of the exporter (monitoring.md 2.2)."""
+"""`/metrics`, `/livez` and `/scaling/<tier>` of the exporter ([Monitoring 2.2])."""
 BEAT_APPLICATION: Final = "task_abstraction.backends.celery.app"
 """Celery application of the library, for applications that have none of their own."""
 PLAN_SCHEDULER: Final = "task_abstraction.integrations.celery_beat:PlanScheduler"
 """Celery's own scheduler, which adds the schedules of the profile to those of an existing application."""
 BEAT_FILE: Final = "/tmp/celerybeat-schedule"  # noqa: S108  # a folder of the container's own
-"""invariants.md C13: on the one writable folder of a read-only container (onyx#13439, dify#28530)."""
+"""rule C13: on the one writable folder of a read-only container (onyx#13439, dify#28530)."""
 SCHEDULERS: Final = {
     "redbeat": "redbeat.RedBeatScheduler",
     "database": "django_celery_beat.schedulers:DatabaseScheduler",
 }
 """What `backends.celery.scheduler` stands for; any other value is the class itself."""
 CPU: Final = 50
-"""Thousandths of a core: both processes wait most of the time (kubernetes.md 6)."""
+"""Thousandths of a core: both processes wait most of the time ([Kubernetes 6])."""
 LEAST_MEMORY: Final = 128 * MIB
-"""A small Python process with room for a burst; beat took 192Mi in the reviewed example (kubernetes.md 6)."""
+"""A small Python process with room for a burst; beat took 192Mi in the reviewed example ([Kubernetes 6])."""
 
 
 def exporter(profile: Profile, tiers: Iterable[TierPlan]) -> ProcessPlan:

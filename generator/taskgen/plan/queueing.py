@@ -10,7 +10,7 @@ Z99: Final = 2.3263478740408408
 def lognormal(p50: float, p99: float) -> tuple[float, float]:
     """Return mean and squared coefficient of variation of the lognormal distribution with these quantiles.
 
-    sigma = ln(p99/p50) / 2.3263, mean = p50 exp(sigma^2/2), cv2 = exp(sigma^2) - 1 (autoscaling.md 1).
+    sigma = ln(p99/p50) / 2.3263, mean = p50 exp(sigma^2/2), cv2 = exp(sigma^2) - 1 ([Scaling 1]).
     """
     sigma = math.log(p99 / p50) / Z99
     return p50 * math.exp(sigma**2 / 2), math.exp(sigma**2) - 1
@@ -50,7 +50,7 @@ def mean_wait(servers: int, rate: float, mean: float, *, arrival_cv2: float = 1.
 
 
 def slots_needed(rate: float, mean: float, cv2: float, wait: float, share: float) -> int:
-    """Return the fewest slots with P(W > wait) <= share (autoscaling.md 1).
+    """Return the fewest slots with P(W > wait) <= share ([Scaling 1]).
 
     Erlang C assumes cv2 = 1. A larger variance makes waits longer by (1 + cv2)/2 (Allen-Cunneen, an approximation): the
     goal is shortened by that factor, and the larger of both answers is taken.

@@ -10,11 +10,11 @@ SECOND: Final = timedelta(seconds=1)
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 SWEEP: Final = timedelta(seconds=10)
-"""unacked_restore_interval 10 s x unacked_restore_throttle 1, as rendered (celery.md 4: the default is 100 s)."""
+"""unacked_restore_interval 10 s x unacked_restore_throttle 1, as rendered ([Celery 4]: the default is 100 s)."""
 VISIBILITY_MARGIN: Final = timedelta(seconds=100)
-"""Margin of the visibility timeout (invariants.md R01)."""
+"""Margin of the visibility timeout (rule R01)."""
 HEARTBEAT_FROM: Final = timedelta(seconds=60)
-"""Activities with a longer limit get a heartbeat (invariants.md T04)."""
+"""Activities with a longer limit get a heartbeat (rule T04)."""
 HEARTBEAT_LONGEST: Final = timedelta(seconds=30)
 """Heartbeat timeout of long activities: a dead worker is noticed after it (4.0 s with 3 s, measured)."""
 RABBITMQ_CONSUMER_TIMEOUT: Final = timedelta(minutes=30)
@@ -31,7 +31,7 @@ HATCHET_POLLING: Final = timedelta(seconds=30)
 HATCHET_RECOVERY: Final = timedelta(seconds=30) + HATCHET_POLLING
 """30 s without heartbeat, then until the engine looks."""
 TEMPORAL_NOTICE: Final = timedelta(seconds=1)
-"""For the server's timers, which may be a second late (temporal.md 10 has 4.0 s with a heartbeat timeout of 3 s)."""
+"""For the server's timers, which may be a second late ([Temporal 10] has 4.0 s with a heartbeat timeout of 3 s)."""
 
 
 def _up(value: timedelta, step: timedelta) -> timedelta:
@@ -40,16 +40,14 @@ def _up(value: timedelta, step: timedelta) -> timedelta:
 
 @derivation(
     formula="celery and every task of the tier idempotent",
-    source="invariants.md C02: late acknowledgement repeats tasks",
+    source="rule C02: late acknowledgement repeats tasks",
 )
 def acks_late(*, backend: str, all_idempotent: bool) -> bool:
     """Whether Celery acknowledges after the task instead of before it."""
     return backend == "celery" and all_idempotent
 
 
-@derivation(
-    formula="1 on celery, else none", source="invariants.md C03: the default 4 hoards tasks and hides the backlog"
-)
+@derivation(formula="1 on celery, else none", source="rule C03: the default 4 hoards tasks and hides the backlog")
 def prefetch(*, backend: str) -> int | None:
     """`worker_prefetch_multiplier`."""
     return 1 if backend == "celery" else None
@@ -57,7 +55,7 @@ def prefetch(*, backend: str) -> int | None:
 
 @derivation(
     formula="celery on redis, early acknowledgement and duration_p50 > 1s",
-    source="invariants.md C03: with early acknowledgement each slot still hoards one task",
+    source="rule C03: with early acknowledgement each slot still hoards one task",
 )
 def disable_prefetch(*, broker: str | None, acks_late: bool, duration_p50: timedelta) -> bool:
     """`worker_disable_prefetch` (Celery 5.7, Redis only)."""
@@ -66,7 +64,7 @@ def disable_prefetch(*, broker: str | None, acks_late: bool, duration_p50: timed
 
 @derivation(
     formula="min(max_delay, initial_delay x backoff^(max_attempts - 2)), 0 for one attempt",
-    source="runtime-api.md 1: RetryPolicy",
+    source="[Library 1]: RetryPolicy",
 )
 def longest_retry_delay(
     *, max_attempts: int, initial_delay: timedelta, backoff: float, max_delay: timedelta
@@ -83,7 +81,7 @@ def longest_retry_delay(
 
 @derivation(
     formula="sum over the repetitions of min(max_delay, initial_delay x backoff^k)",
-    source="runtime-api.md 1: RetryPolicy; without the attempts' own durations",
+    source="[Library 1]: RetryPolicy; without the attempts' own durations",
 )
 def retry_horizon(*, max_attempts: int, initial_delay: timedelta, backoff: float, max_delay: timedelta) -> timedelta:
     """Longest total wait of one task between its attempts."""
@@ -94,7 +92,7 @@ def retry_horizon(*, max_attempts: int, initial_delay: timedelta, backoff: float
 
 @derivation(
     formula="max(longest_delay, longest_retry_delay, tasks_retry_delay)",
-    source="invariants.md R01, Q01: a delayed message counts as delivered",
+    source="rule R01, Q01: a delayed message counts as delivered",
 )
 def eta(*, longest_delay: timedelta, longest_retry_delay: timedelta, tasks_retry_delay: timedelta) -> timedelta:
     """Longest time that a message is held by a worker before its task may begin."""
@@ -103,7 +101,7 @@ def eta(*, longest_delay: timedelta, longest_retry_delay: timedelta, tasks_retry
 
 @derivation(
     formula="temporal and time_limit > 60s: min(30s, time_limit / 2), else none",
-    source="invariants.md T04: noticed after 60 s without, 4 s with heartbeat, measured",
+    source="rule T04: noticed after 60 s without, 4 s with heartbeat, measured",
 )
 def heartbeat_timeout(*, backend: str, time_limit: timedelta) -> timedelta | None:
     """Heartbeat timeout of a Temporal activity; the library beats every third of it."""
@@ -114,7 +112,7 @@ def heartbeat_timeout(*, backend: str, time_limit: timedelta) -> timedelta | Non
 
 @derivation(
     formula="hatchet: max(1h, 4 x (reaction_latency + wait_goal)), rounded up to minutes; else none",
-    source="invariants.md H01: after the default 5 minutes a waiting task is dropped",
+    source="rule H01: after the default 5 minutes a waiting task is dropped",
 )
 def schedule_timeout(*, backend: str, reaction_latency: timedelta, wait_goal: timedelta) -> timedelta | None:
     """Longest time that Hatchet keeps a task that no worker takes."""
@@ -123,7 +121,7 @@ def schedule_timeout(*, backend: str, reaction_latency: timedelta, wait_goal: ti
 
 @derivation(
     formula="max over the tiers of (time_limit + eta) + 100s, rounded up to minutes",
-    source="invariants.md R01, C16",
+    source="rule R01, C16",
     override="typed_visibility_timeout",
 )
 def visibility_timeout(*, celery_tiers: tuple[Any, ...], broker_kind: str | None) -> timedelta | None:
@@ -136,7 +134,7 @@ def visibility_timeout(*, celery_tiers: tuple[Any, ...], broker_kind: str | None
 
 @derivation(
     formula="max(30m, max over the tiers of (time_limit + eta) + 5m), rounded up to minutes",
-    source="invariants.md Q01 (celery#6760): a longer unacknowledged task closes the channel",
+    source="rule Q01 (celery#6760): a longer unacknowledged task closes the channel",
     override="typed_consumer_timeout",
 )
 def consumer_timeout(*, celery_tiers: tuple[Any, ...], broker_kind: str | None) -> timedelta | None:
@@ -159,7 +157,7 @@ def broker_heartbeat(*, celery_tiers: tuple[Any, ...], broker_kind: str | None) 
 
 @derivation(
     formula="max over the tiers of result_lookup, at least 1h",
-    source="invariants.md C18: a result must outlive its last reader",
+    source="rule C18: a result must outlive its last reader",
     override="typed_result_expires",
 )
 def result_expires(*, celery_tiers: tuple[Any, ...]) -> timedelta | None:
@@ -172,7 +170,7 @@ def result_expires(*, celery_tiers: tuple[Any, ...]) -> timedelta | None:
 
 @derivation(
     formula="sum over the tiers of rolling_replicas x (10 + concurrency), + 20 for exporter, beat and producers",
-    source="invariants.md R06: 10 idle and 10 + concurrency busy connections per worker, measured on Redis",
+    source="rule R06: 10 idle and 10 + concurrency busy connections per worker, measured on Redis",
 )
 def broker_connections_used(*, celery_tiers: tuple[Any, ...]) -> int | None:
     """Connections that the fleet needs at its largest; None without Celery."""

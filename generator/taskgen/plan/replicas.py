@@ -8,14 +8,14 @@ from taskgen.plan.derivation import derivation
 from taskgen.plan.queueing import lognormal, slots_needed
 
 HEADROOM: Final = 1.25
-"""Factor on the slots of the peak (autoscaling.md 1)."""
+"""Factor on the slots of the peak ([Scaling 1])."""
 SLOT_DECIMALS: Final = 6
 """Rounding that keeps floating-point noise out of ceilings."""
 
 
 @derivation(
     formula="duration_p50 x exp(sigma^2 / 2), sigma = ln(duration_p99 / duration_p50) / 2.3263, at most duration_p99",
-    source="autoscaling.md 1: lognormal fit",
+    source="[Scaling 1]: lognormal fit",
 )
 def mean_duration(*, duration_p50: timedelta, duration_p99: timedelta) -> timedelta:
     """Mean duration of one attempt."""
@@ -24,7 +24,7 @@ def mean_duration(*, duration_p50: timedelta, duration_p99: timedelta) -> timede
     return timedelta(seconds=round(min(mean, duration_p99.total_seconds()), 3))
 
 
-@derivation(formula="exp(sigma^2) - 1", source="autoscaling.md 1: lognormal fit")
+@derivation(formula="exp(sigma^2) - 1", source="[Scaling 1]: lognormal fit")
 def duration_variation(*, duration_p50: timedelta, duration_p99: timedelta) -> float:
     """Squared coefficient of variation of the duration, without unit."""
     return round(lognormal(duration_p50.total_seconds(), duration_p99.total_seconds())[1], SLOT_DECIMALS)
@@ -33,7 +33,7 @@ def duration_variation(*, duration_p50: timedelta, duration_p99: timedelta) -> f
 @derivation(
     formula="fewest n with ErlangC(n, rate x mean_duration) exp(-(n / mean_duration - rate) W) <= 1 - wait_quantile,"
     " W = wait_goal / max(1, (1 + duration_variation) / 2)",
-    source="autoscaling.md 1; Allen-Cunneen for the variance",
+    source="[Scaling 1]; Allen-Cunneen for the variance",
 )
 def slots_for_goal(
     *, rate: float, mean_duration: timedelta, duration_variation: float, wait_goal: timedelta, wait_quantile: float
@@ -52,7 +52,7 @@ def slots_for_goal(
 
 @derivation(
     formula="ceil(slots_for_goal / concurrency) + 1; 1 in dev; 1 for exactly_one",
-    source="autoscaling.md 1: one worker may be missing; dev keeps one",
+    source="[Scaling 1]: one worker may be missing; dev keeps one",
     override="typed_min",
 )
 def min_replicas(*, slots_for_goal: int, concurrency: int, environment: str, replicas: str) -> int:
@@ -64,7 +64,7 @@ def min_replicas(*, slots_for_goal: int, concurrency: int, environment: str, rep
 
 @derivation(
     formula="max(min_replicas, ceil(peak x mean_duration x 1.25 / concurrency)); 1 in dev; 1 for exactly_one",
-    source="autoscaling.md 1; dev keeps one",
+    source="[Scaling 1]; dev keeps one",
     override="typed_max",
 )
 def max_replicas(
@@ -79,23 +79,21 @@ def max_replicas(
 
 @derivation(
     formula="max_replicas > min_replicas and not exactly_one",
-    source="kubernetes.md 2: no autoscaler where nothing can change",
+    source="[Kubernetes 2]: no autoscaler where nothing can change",
 )
 def autoscaled(*, min_replicas: int, max_replicas: int, replicas: str) -> bool:
     """Whether an autoscaler owns the number of replicas."""
     return replicas != "exactly_one" and max_replicas > min_replicas
 
 
-@derivation(
-    formula="min_replicas >= 2", source="invariants.md K03: a budget for one replica blocks node drains for ever"
-)
+@derivation(formula="min_replicas >= 2", source="rule K03: a budget for one replica blocks node drains for ever")
 def disruption_budget(*, min_replicas: int) -> bool:
     """Whether a disruption budget is rendered."""
     return min_replicas >= 2  # noqa: PLR2004  # the formula above
 
 
 @derivation(
-    formula="max_replicas x (1 + surge), surge rounded up", source="kubernetes.md 2; 0 while rolling one at a time"
+    formula="max_replicas x (1 + surge), surge rounded up", source="[Kubernetes 2]; 0 while rolling one at a time"
 )
 def rolling_replicas(*, max_replicas: int, surge: str, replicas: str) -> int:
     """Most replicas that exist at once, while a new version rolls out."""

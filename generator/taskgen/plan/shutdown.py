@@ -6,9 +6,9 @@ from typing import Final
 from taskgen.plan.derivation import derivation
 
 CELERY_MARGIN: Final = timedelta(seconds=15)
-"""What Celery needs after its last task (celery.md 3; cut with 5 s exited after 6.5 to 7.4 s, measured)."""
+"""What Celery needs after its last task ([Celery 3]; cut with 5 s exited after 6.5 to 7.4 s, measured)."""
 ENGINE_MARGIN: Final = timedelta(seconds=30)
-"""The same for Temporal and Hatchet (temporal.md 10, hatchet.md 6: exit about 4 s after the last task, measured)."""
+"""The same for Temporal and Hatchet ([Temporal 10], [Hatchet 6]: exit about 4 s after the last task, measured)."""
 CUT_SOFT: Final = timedelta(seconds=10)
 """Time that running tasks still get in a cut where the profile states none: enough to end a short one."""
 NO_TIME: Final = timedelta()
@@ -16,7 +16,7 @@ NO_TIME: Final = timedelta()
 
 @derivation(
     formula="celery, cut: 10s, else none",
-    source="celery.md 3: worker_soft_shutdown_timeout acts only with REMAP_SIGTERM, measured",
+    source="[Celery 3]: worker_soft_shutdown_timeout acts only with REMAP_SIGTERM, measured",
     override="typed_soft",
 )
 def soft_shutdown(*, backend: str, shutdown_mode: str) -> timedelta | None:
@@ -24,7 +24,7 @@ def soft_shutdown(*, backend: str, shutdown_mode: str) -> timedelta | None:
     return CUT_SOFT if backend == "celery" and shutdown_mode == "cut" else None
 
 
-@derivation(formula="SIGQUIT for celery and cut, else none", source="celery.md 3: 6.5 s against 31 s, measured")
+@derivation(formula="SIGQUIT for celery and cut, else none", source="[Celery 3]: 6.5 s against 31 s, measured")
 def remap_sigterm(*, backend: str, shutdown_mode: str) -> str | None:
     """Value of REMAP_SIGTERM."""
     return "SIGQUIT" if backend == "celery" and shutdown_mode == "cut" else None
@@ -32,7 +32,7 @@ def remap_sigterm(*, backend: str, shutdown_mode: str) -> str | None:
 
 @derivation(
     formula="temporal: time_limit to drain, 10s (or shutdown.soft) to cut; else none",
-    source="temporal.md 10: the default 0 cancels running activities at once",
+    source="[Temporal 10]: the default 0 cancels running activities at once",
 )
 def graceful_shutdown(
     *, backend: str, shutdown_mode: str, time_limit: timedelta, typed_soft: timedelta | None
@@ -46,7 +46,7 @@ def graceful_shutdown(
 @derivation(
     formula="celery: (time_limit to drain, soft_shutdown to cut) + 15s; temporal: graceful_shutdown + 30s;"
     " hatchet: time_limit + 30s",
-    source="invariants.md C04, T01, H02",
+    source="rule C04, T01, H02",
     override="typed_grace",
 )
 def grace(

@@ -9,10 +9,10 @@ from taskgen.profile.tier import ScaleStep
 UP_PERIOD: Final = timedelta(seconds=30)
 UP_PERCENT: Final = 100
 UP_PODS: Final = 4
-"""Doubling, or four pods, every 30 s, whichever is more (autoscaling.md 1 and 4.1)."""
+"""Doubling, or four pods, every 30 s, whichever is more ([Scaling 1] and [Scaling 4.1])."""
 DOWN_PERIOD: Final = timedelta(seconds=60)
 DOWN_PERCENT: Final = 50
-"""Halving every minute (autoscaling.md 1)."""
+"""Halving every minute ([Scaling 1])."""
 
 POLLING: Final = timedelta(seconds=10)
 POLLING_HATCHET: Final = timedelta(seconds=15)
@@ -33,7 +33,7 @@ def _policies(step: ScaleStep, default: tuple[Policy, ...], period: timedelta) -
 
 @derivation(
     formula="0s",
-    source="autoscaling.md 1: a waiting task is waiting now",
+    source="[Scaling 1]: a waiting task is waiting now",
     override="up_window",
 )
 def scale_up_window() -> timedelta:
@@ -41,7 +41,7 @@ def scale_up_window() -> timedelta:
     return timedelta()
 
 
-@derivation(formula="Percent 100 / 30s and Pods 4 / 30s", source="autoscaling.md 1; scale.behavior.up replaces it")
+@derivation(formula="Percent 100 / 30s and Pods 4 / 30s", source="[Scaling 1]; scale.behavior.up replaces it")
 def scale_up_policies(*, up_step: ScaleStep) -> tuple[Policy, ...]:
     """Largest growth for each period; the larger one counts."""
     return _policies(up_step, (("Percent", UP_PERCENT, UP_PERIOD), ("Pods", UP_PODS, UP_PERIOD)), UP_PERIOD)
@@ -49,7 +49,7 @@ def scale_up_policies(*, up_step: ScaleStep) -> tuple[Policy, ...]:
 
 @derivation(
     formula="Pods 1 / 60s if scale_down_slowly, else Percent 50 / 60s",
-    source="autoscaling.md 1, invariants.md K06; scale.behavior.down replaces it",
+    source="[Scaling 1], rule K06; scale.behavior.down replaces it",
 )
 def scale_down_policies(*, down_step: ScaleStep, scale_down_slowly: bool) -> tuple[Policy, ...]:
     """Largest shrinking for each period; the larger one counts."""
@@ -57,7 +57,7 @@ def scale_down_policies(*, down_step: ScaleStep, scale_down_slowly: bool) -> tup
     return _policies(down_step, (default,), DOWN_PERIOD)
 
 
-@derivation(formula="hatchet 15s, else 10s", source="autoscaling.md 4.6: the engine's limit of requests; 4.1")
+@derivation(formula="hatchet 15s, else 10s", source="[Scaling 4.6]: the engine's limit of requests; 4.1")
 def polling_interval(*, backend: str) -> timedelta:
     """Time between two looks of KEDA at the exporter."""
     return POLLING_HATCHET if backend == "hatchet" else POLLING

@@ -14,7 +14,7 @@ from taskgen.rules.engine import Breach, rule
 BROKERS: Final = {"redis": "redis", "redis-sentinel": "redis", "rabbitmq": "amqp", "sqs": "sqs"}
 """The table's words for brokers."""
 PRIORITIES: Final = {"temporal": (1, 5), "hatchet": (1, 3)}
-"""Levels of a server with its own settings (temporal.md 4, hatchet.md 3); a test compares them with the library."""
+"""Levels of a server with its own settings ([Temporal 4], [Hatchet 3]); a test compares them with the library."""
 
 
 def record(plan: Plan, backend: str, feature: Feature, pool: str = "prefork") -> Capability | None:
@@ -105,7 +105,7 @@ def backends_can_do_it(plan: Plan) -> Iterator[Breach]:
     "U05",
     "N/N/N",
     why="the limit is not enforced where the backend or the pool has no means to end a running task",
-    reference="the library's table of capabilities; celery.md 8: with a limit of 2 s a task ran 4 s on threads",
+    reference="the library's table of capabilities; [Celery 8]: with a limit of 2 s a task ran 4 s on threads",
     remedy="nothing if the profile is shared between backends; else limit the time inside the task",
 )
 def limits_have_an_effect(plan: Plan) -> Iterator[Breach]:

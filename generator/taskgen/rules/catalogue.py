@@ -64,7 +64,7 @@ MODULES: Final = (
     "U06",
     "W/W/W",
     why="a waiver without its finding hides the next one of that rule",
-    reference="design/architecture.md: waivers are printed in the report",
+    reference="docs/rules.md: waiving a rule",
     remedy="remove the waiver, or correct its id: `taskgen rules` lists them",
 )
 def waivers_name_rules(plan: Plan) -> Iterator[Breach]:

@@ -11,7 +11,7 @@ from taskgen.rules.engine import Breach, rule
 from taskgen.rules.reading import setting
 
 MARGIN = timedelta(seconds=15)
-"""What Celery needs after its last task (celery.md 3)."""
+"""What Celery needs after its last task ([Celery 3])."""
 
 
 def own(plan: Plan) -> tuple[TierPlan, ...]:
@@ -23,7 +23,7 @@ def own(plan: Plan) -> tuple[TierPlan, ...]:
     "C01",
     "N/E/E",
     why="a hung task holds a slot for ever, or is killed without a chance to clean up",
-    reference="celery.md 2: both limits default to none, measured",
+    reference="[Celery 2]: both limits default to none, measured",
     remedy="set task.soft_time_limit below task.time_limit",
 )
 def soft_limit_before_hard(plan: Plan) -> Iterator[Breach]:
@@ -46,7 +46,7 @@ def soft_limit_before_hard(plan: Plan) -> Iterator[Breach]:
     "C02",
     "W/E/E",
     why="with late acknowledgement a task runs twice after a crash, and a poison task runs without end",
-    reference="celery.md 5: 7 to 10 starts in 20 s, measured; vintasoftware#576",
+    reference="[Celery 5]: 7 to 10 starts in 20 s, measured; vintasoftware#576",
     remedy="declare idempotent: true, or acknowledge early",
 )
 def late_acknowledgement_needs_idempotence(plan: Plan) -> Iterator[Breach]:
@@ -72,7 +72,7 @@ def late_acknowledgement_needs_idempotence(plan: Plan) -> Iterator[Breach]:
     "C04",
     "E/E/E",
     why="running tasks are killed at every deployment, or a cut loses them",
-    reference="celery.md 3: SIGTERM waits for the task (31 s); REMAP_SIGTERM with 5 s exits after 6.5 s, measured",
+    reference="[Celery 3]: SIGTERM waits for the task (31 s); REMAP_SIGTERM with 5 s exits after 6.5 s, measured",
     remedy="raise shutdown.grace, or leave it out: it is derived",
 )
 def shutdown_is_consistent(plan: Plan) -> Iterator[Breach]:
@@ -105,7 +105,7 @@ def shutdown_is_consistent(plan: Plan) -> Iterator[Breach]:
     "C05",
     "W/E/E",
     why="a thread cannot be cut: the worker ran to the end of the task and exited with code 1",
-    reference="celery.md 3, measured with threads",
+    reference="[Celery 3], measured with threads",
     remedy="use pool: prefork, or shutdown: drain",
 )
 def threads_cannot_be_cut(plan: Plan) -> Iterator[Breach]:
@@ -119,7 +119,7 @@ def threads_cannot_be_cut(plan: Plan) -> Iterator[Breach]:
     "C06",
     "E/E/E",
     why="the setting has no effect: a task with a limit of 2 s ran 4 s to success",
-    reference="celery.md 8, measured with threads",
+    reference="[Celery 8], measured with threads",
     remedy="use pool: prefork, or remove it and limit the time inside the task",
 )
 def pool_can_do_what_is_asked(plan: Plan) -> Iterator[Breach]:

@@ -12,11 +12,11 @@ from taskgen.rules.engine import Breach, rule
 
 MIB: Final = 2**20
 CHILD_START: Final = timedelta(seconds=1)
-"""Start of one child with a small application (celery.md 9): 60 tasks a minute at most when each gets its own."""
+"""Start of one child with a small application ([Celery 9]): 60 tasks a minute at most when each gets its own."""
 STARTS_SHARE: Final = 20
-"""A child works at least so many times as long as it starts (invariants.md C10)."""
+"""A child works at least so many times as long as it starts (rule C10)."""
 CPU_OF_A_SLOT: Final = 800
-"""Thousandths of a core for one process of CPU work (invariants.md C11)."""
+"""Thousandths of a core for one process of CPU work (rule C11)."""
 
 
 def _size(value: object) -> int | None:
@@ -40,7 +40,7 @@ def _memory_volumes(plan: Plan, tier: TierPlan) -> Iterator[tuple[str, int | Non
     "C08",
     "W/E/E",
     why="the worker is killed for memory in the middle of a task",
-    reference="celery.md 9: 51 MiB and 44 MiB per child, measured; applies to the other backends with their own base",
+    reference="[Celery 9]: 51 MiB and 44 MiB per child, measured; applies to the other backends with their own base",
     remedy="raise pod.resources.memory, lower concurrency, or leave it out: it is derived",
 )
 def memory_is_enough(plan: Plan) -> Iterator[Breach]:
@@ -62,7 +62,7 @@ def memory_is_enough(plan: Plan) -> Iterator[Breach]:
     "C09",
     "W/E/E",
     why="children are replaced too late: the pod is killed first",
-    reference="celery.md 9: checked only after a task ends (mitodl#5475)",
+    reference="[Celery 9]: checked only after a task ends (mitodl#5475)",
     remedy="lower max_memory_per_child or concurrency",
 )
 def recycling_comes_before_the_limit(plan: Plan) -> Iterator[Breach]:
@@ -79,7 +79,7 @@ def recycling_comes_before_the_limit(plan: Plan) -> Iterator[Breach]:
     "C10",
     "N/W/W",
     why="children that live for a few short tasks spend their time on starting",
-    reference="celery.md 9: about 1 s for one start; 60 tasks a minute at most with one task per child",
+    reference="[Celery 9]: about 1 s for one start; 60 tasks a minute at most with one task per child",
     remedy="raise max_tasks_per_child",
 )
 def children_live_long_enough(plan: Plan) -> Iterator[Breach]:
@@ -95,7 +95,7 @@ def children_live_long_enough(plan: Plan) -> Iterator[Breach]:
     "C11",
     "N/W/W",
     why="the processes of the pool wait for each other's CPU: tasks take longer than their durations say",
-    reference="celery.md 9; date-website#1040",
+    reference="[Celery 9]; date-website#1040",
     remedy="raise pod.resources.cpu, lower concurrency, or leave it out: it is derived",
 )
 def processes_have_their_cpu(plan: Plan) -> Iterator[Breach]:

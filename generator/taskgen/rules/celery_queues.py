@@ -18,7 +18,7 @@ NO_STORE = {"rpc", "amqp", "amqps"}
     "C14",
     "N/W/W",
     why="after an outage every missed run is executed, one after the other",
-    reference="celery.md 12",
+    reference="[Celery 12]",
     remedy="lower expires to the interval, or leave it out: it is derived",
 )
 def schedules_expire(plan: Plan) -> Iterator[Breach]:
@@ -34,7 +34,7 @@ def schedules_expire(plan: Plan) -> Iterator[Breach]:
     "C15",
     "E/E/E",
     why="its tasks wait for ever: no worker reads the queue; or a worker waits for tasks that never come",
-    reference="celery.md 6; seed 000 line 40, measured",
+    reference="[Celery 6]; seed 000 line 40, measured",
     remedy="add it to the queues of a tier, or route the tasks elsewhere",
 )
 def every_queue_is_served(plan: Plan) -> Iterator[Breach]:
@@ -69,7 +69,7 @@ def every_queue_is_served(plan: Plan) -> Iterator[Breach]:
     "C18",
     "W/E/E",
     why="the result is gone before it is read, or no other process can read it",
-    reference="celery.md 10; celery#7801",
+    reference="[Celery 10]; celery#7801",
     remedy="raise results.expires or leave it out: it is derived; or lower task.result_lookup",
 )
 def results_can_be_read(plan: Plan) -> Iterator[Breach]:

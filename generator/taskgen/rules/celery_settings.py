@@ -43,7 +43,7 @@ FIELDS: Final = {
     "C03",
     "W/E/E",
     why="a worker hoards tasks that others could run, and the scaler does not see them",
-    reference="celery.md 5; mitodl/ol-infrastructure#5598, celery#10345",
+    reference="[Celery 5]; mitodl/ol-infrastructure#5598, celery#10345",
     remedy="remove it: 1 is rendered",
 )
 def nothing_is_hoarded(plan: Plan) -> Iterator[Breach]:
@@ -72,7 +72,7 @@ def lost_connections_are_handled(plan: Plan) -> Iterator[Breach]:
     "C20",
     "E/E/E",
     why="the broker refuses a queue of events that is both",
-    reference="celery.md 2: celery 5.7 changed the default of event_queue_exclusive, from source",
+    reference="[Celery 2]: celery 5.7 changed the default of event_queue_exclusive, from source",
     remedy="leave event_queue_durable out",
 )
 def event_queues_are_possible(plan: Plan) -> Iterator[Breach]:
@@ -86,7 +86,7 @@ def event_queues_are_possible(plan: Plan) -> Iterator[Breach]:
     "C23",
     "E/E/E",
     why="Celery stores unknown settings silently and ignores them",
-    reference="celery.md 2, measured: task_retry_delay, task_max_retries, task_result_expires of seed 000",
+    reference="[Celery 2], measured: task_retry_delay, task_max_retries, task_result_expires of seed 000",
     remedy="write the name that Celery has, or set it per task under tasks:",
 )
 def celery_settings_exist(plan: Plan) -> Iterator[Breach]:
@@ -103,7 +103,7 @@ def celery_settings_exist(plan: Plan) -> Iterator[Breach]:
     "U07",
     "E/E/E",
     why="the plan goes by the field: grace, timeouts and sizes would follow another value than the worker",
-    reference="design/profile.md: one value is rendered in one place",
+    reference="docs/rules/own.md",
     remedy="remove it, and set the field",
 )
 def settings_have_one_place(plan: Plan) -> Iterator[Breach]:

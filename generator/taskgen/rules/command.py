@@ -42,7 +42,7 @@ def _swallows(words: tuple[str, ...]) -> str | None:
     "C26",
     "E/E/E",
     why="SIGTERM never reaches the worker: it is killed, and its tasks are lost",
-    reference="images.md; seed 003 lines 123 and 179, measured",
+    reference="[Images]; seed 003 lines 123 and 179, measured",
     remedy="run the program itself (exec form), or through `sh -c 'exec ...'`",
 )
 def worker_is_process_one(plan: Plan) -> Iterator[Breach]:
@@ -57,7 +57,7 @@ def worker_is_process_one(plan: Plan) -> Iterator[Breach]:
     "P24",
     "W/E/E",
     why="the worker crashes in a loop inside a container that looks healthy",
-    reference="images.md: supervisord, measured",
+    reference="[Images]: supervisord, measured",
     remedy="use one container for each process; the platform restarts it",
 )
 def containers_hold_one_process(plan: Plan) -> Iterator[Breach]:

@@ -37,7 +37,7 @@ Check = Callable[[Plan], Iterable[Breach]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One invariant of the catalogue (invariants.md)."""
+    """One invariant of the catalogue (docs/rules.md)."""
 
     id: str
     severity: Mapping[str, Severity | None]

@@ -15,7 +15,7 @@ TEMPORAL: Final = {
     "TEMPORAL_TLS_CERT_PATH": "backends.temporal.tls",
     "TEMPORAL_TLS_KEY_PATH": "backends.temporal.tls",
 }
-"""Names of seed 000 that neither the SDK nor the library reads (seed-corrections.md), and the field instead."""
+"""Names of seed 000 that neither the SDK nor the library reads, and the field instead."""
 WORKERS: Final = {
     "CELERY_AUTOSCALE_MAX": "tiers.<name>.scale.max",
     "CELERY_AUTOSCALE_MIN": "tiers.<name>.scale.min",
@@ -42,7 +42,7 @@ def stated(plan: Plan, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     "T27",
     "E/E/E",
     why="the connection is made without it: to another address, or without a client certificate",
-    reference="temporal.md 2, measured and from source; seed 000 lines 95 and 252",
+    reference="[Temporal 2], measured and from source; seed 000 lines 95 and 252",
     remedy="remove it, and set the field of the profile",
 )
 def names_of_temporal_are_read(plan: Plan) -> Iterator[Breach]:
@@ -57,7 +57,7 @@ def names_of_temporal_are_read(plan: Plan) -> Iterator[Breach]:
     "U04",
     "E/E/E",
     why="the derived value wins, and the typed one looks as if it worked",
-    reference="design/profile.md: one value is rendered in one place",
+    reference="docs/rules/own.md",
     remedy="remove it from env: the field of the profile that it belongs to decides",
 )
 def derived_variables_are_not_typed(plan: Plan) -> Iterator[Breach]:

@@ -1,4 +1,4 @@
-"""What the catalogue (invariants.md) asks and no profile can break, because taskgen writes it: how, and the test.
+"""What the catalogue asks and no profile can break, because taskgen writes it: how, and the test.
 
 A rule that could never fire would only look like a check. `verifier` in a reason means that `taskgen verify` asks the
 rendered files again.

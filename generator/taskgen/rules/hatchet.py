@@ -17,9 +17,9 @@ MARGIN: Final = timedelta(seconds=30)
 FIRST_DELAY: Final = timedelta(seconds=1000)
 """The engine's delay before repetition n is backoff_factor^n seconds, and the factor is at most 1000."""
 LONGEST_DELAY: Final = timedelta(days=1)
-"""Largest backoff_max_seconds: 86400 (hatchet.md 3, source)."""
+"""Largest backoff_max_seconds: 86400 ([Hatchet 3], source)."""
 PAYLOAD: Final = 4 * 2**20
-"""Default limit of gRPC messages, in client and engine (hatchet.md, source)."""
+"""Default limit of gRPC messages, in client and engine ([Hatchet], source)."""
 UNREAD: Final = {"HATCHET_SERVER_URL": "backends.hatchet.server_url"}
 TIMER_DELAY: Final = timedelta(seconds=60)
 """Retry timers are polled every 1 to 30 s: asked 2 s, came after 23 to 44 s (engine-measured)."""
@@ -30,7 +30,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_*?\[\]-]*")
     "H02",
     "W/E/E",
     why="the worker drains without a limit of its own and is killed in the middle of a task",
-    reference="hatchet.md 6: exit about 4 s after the last task, measured",
+    reference="[Hatchet 6]: exit about 4 s after the last task, measured",
     remedy="raise shutdown.grace, or leave it out: it is derived",
 )
 def grace_covers_the_longest_task(plan: Plan) -> Iterator[Breach]:
@@ -45,7 +45,7 @@ def grace_covers_the_longest_task(plan: Plan) -> Iterator[Breach]:
     "H12",
     "E/E/E",
     why="the engine lower-cases names, and scaling reads them as JSON paths: such tasks are lost or not counted",
-    reference="hatchet.md 0 and 3, engine-measured",
+    reference="[Hatchet 0] and [Hatchet 3], engine-measured",
     remedy="name tasks with lower-case letters, digits, _ and -",
 )
 def names_survive_the_engine(plan: Plan) -> Iterator[Breach]:
@@ -69,7 +69,7 @@ def names_survive_the_engine(plan: Plan) -> Iterator[Breach]:
     "H22",
     "W/W/W",
     why="a declared retry delay is a minimum: it comes up to 30 s late per attempt in an idle tenant",
-    reference="hatchet.md 0: asked 2 s, came after 23 to 44 s, engine-measured",
+    reference="[Hatchet 0]: asked 2 s, came after 23 to 44 s, engine-measured",
     remedy="allow a wait goal of 60s and more, or one attempt",
 )
 def retried_tasks_have_loose_goals(plan: Plan) -> Iterator[Breach]:
@@ -86,7 +86,7 @@ def retried_tasks_have_loose_goals(plan: Plan) -> Iterator[Breach]:
     "H23",
     "W/E/E",
     why="after the timeout the old thread runs on beside the next attempt",
-    reference="hatchet.md 0: 12 s beside the second attempt, engine-measured",
+    reference="[Hatchet 0]: 12 s beside the second attempt, engine-measured",
     remedy="declare idempotent: true, or cancellable: true for tasks that are coroutines or poll cancellation",
 )
 def overlapping_attempts_are_harmless(plan: Plan) -> Iterator[Breach]:
@@ -100,7 +100,7 @@ def overlapping_attempts_are_harmless(plan: Plan) -> Iterator[Breach]:
     "H24",
     "W/E/E",
     why="a sync task keeps the process to its end all the same, its result is thrown away, and it runs again",
-    reference="hatchet.md 0: 12 s, then again 27 s later, engine-measured",
+    reference="[Hatchet 0]: 12 s, then again 27 s later, engine-measured",
     remedy="use shutdown: drain, or declare cancellable: true for coroutines",
 )
 def only_coroutines_are_cut(plan: Plan) -> Iterator[Breach]:
@@ -114,7 +114,7 @@ def only_coroutines_are_cut(plan: Plan) -> Iterator[Breach]:
     "H14",
     "E/E/E",
     why="a worker pauses over REST before it stops: without it every stop hangs; without gRPC nothing runs",
-    reference="hatchet.md 6: 10 s, measured; HATCHET_SERVER_URL is ignored, measured (seed 000)",
+    reference="[Hatchet 6]: 10 s, measured; HATCHET_SERVER_URL is ignored, measured (seed 000)",
     remedy="list the ports of host_port and server_url in backends.hatchet.endpoint.ports",
 )
 def both_addresses_are_reachable(plan: Plan) -> Iterator[Breach]:
@@ -136,7 +136,7 @@ def both_addresses_are_reachable(plan: Plan) -> Iterator[Breach]:
     "H16",
     "W/E/E",
     why="the engine repeats at once, or sooner than stated",
-    reference="hatchet.md 3: backoff_factor 1..1000, backoff_max_seconds 1..86400, from source",
+    reference="[Hatchet 3]: backoff_factor 1..1000, backoff_max_seconds 1..86400, from source",
     remedy="set retry.initial_delay between 1s and 1000s, and retry.max_delay between 1s and 1d",
 )
 def delays_can_be_expressed(plan: Plan) -> Iterator[Breach]:
@@ -158,7 +158,7 @@ def delays_can_be_expressed(plan: Plan) -> Iterator[Breach]:
     "H17",
     "N/W/E",
     why="statistics count the tasks of all namespaces of a tenant: tiers scale on the work of others",
-    reference="hatchet.md 3: namespaces do not separate task-stats, measured",
+    reference="[Hatchet 3]: namespaces do not separate task-stats, measured",
     remedy="use one tenant for each environment, and no namespace",
 )
 def tenants_separate_environments(plan: Plan) -> Iterator[Breach]:
@@ -172,7 +172,7 @@ def tenants_separate_environments(plan: Plan) -> Iterator[Breach]:
     "H18",
     "N/W/W",
     why="the engine answers RESOURCE_EXHAUSTED",
-    reference="hatchet.md 8, from source",
+    reference="[Hatchet 8], from source",
     remedy="keep large data in an object store and pass a reference",
 )
 def payloads_fit(plan: Plan) -> Iterator[Breach]:

@@ -21,7 +21,7 @@ OF_KIND: Final = {
     "U02",
     "E/E/E",
     why="the rendered command is that of the kind: what belongs to another is never run",
-    reference="design/profile.md: existing applications",
+    reference="docs/profile.md",
     remedy="remove it, or set app.kind to the kind that it belongs to",
 )
 def application_fits_its_kind(plan: Plan) -> Iterator[Breach]:
@@ -56,7 +56,7 @@ def _schedules(plan: Plan) -> Iterator[Breach]:
     "U17",
     "E/E/E",
     why="the application has settings of its own, made before ours are read: this one changes nothing",
-    reference="celery.md 5, measured: tasks that exist keep theirs, the prefetch count comes from the command line",
+    reference="[Celery 5], measured: tasks that exist keep theirs, the prefetch count comes from the command line",
     remedy="set it in the application; what differs from the plan is said when a worker starts",
 )
 def settings_reach_the_application(plan: Plan) -> Iterator[Breach]:
@@ -74,7 +74,7 @@ def settings_reach_the_application(plan: Plan) -> Iterator[Breach]:
     "U18",
     "W/E/E",
     why="every tier runs the same: nothing tells a worker which queues are its own",
-    reference="design/profile.md: app.kind command",
+    reference="docs/profile.md",
     remedy="write {queues} or {tier} into app.command, or give each tier env of its own",
 )
 def commands_know_their_tier(plan: Plan) -> Iterator[Breach]:
@@ -93,7 +93,7 @@ def commands_know_their_tier(plan: Plan) -> Iterator[Breach]:
     "U19",
     "N/W/W",
     why="nobody notices a worker that hangs, and a rollout goes on over broken ones",
-    reference="invariants.md K10: liveness and readiness",
+    reference="rule K10: liveness and readiness",
     remedy="declare app.health: {port, path} as the command serves it",
 )
 def commands_declare_their_health(plan: Plan) -> Iterator[Breach]:

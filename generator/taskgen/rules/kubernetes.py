@@ -29,7 +29,7 @@ OWN_CONTAINERS: Final = frozenset({"worker"})
     "K07",
     "N/W/E",
     why="replicas are missing while a new version rolls out; with neither surge nor gap the API server refuses it",
-    reference="kubernetes.md 2",
+    reference="[Kubernetes 2]",
     remedy="set rollout.unavailable to 0 and rollout.surge above 0",
 )
 def rollouts_leave_no_gap(plan: Plan) -> Iterator[Breach]:
@@ -51,7 +51,7 @@ def rollouts_leave_no_gap(plan: Plan) -> Iterator[Breach]:
     "K20",
     "N/W/E",
     why="a tag can move between two pods of one rollout: mixed versions of the code",
-    reference="kubernetes.md 2; invariants.md K20 and S18, which ask for N/W/W and E/E/E of the same fact",
+    reference="[Kubernetes 2]; rule K20 and S18, which ask for N/W/W and E/E/E of the same fact",
     remedy="set app.image.digest (or --set app.image.digest=sha256:...)",
 )
 def images_are_pinned(plan: Plan) -> Iterator[Breach]:
@@ -75,7 +75,7 @@ def images_are_pinned(plan: Plan) -> Iterator[Breach]:
     "U11",
     "E/E/E",
     why="taskgen's own wins and the typed one vanishes, or two of one name are refused",
-    reference="kubernetes.md 2; invariants.md K19: selectors find pods by these labels",
+    reference="[Kubernetes 2]; rule K19: selectors find pods by these labels",
     remedy="choose another name",
 )
 def names_in_pods_are_free(plan: Plan) -> Iterator[Breach]:

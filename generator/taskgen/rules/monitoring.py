@@ -16,7 +16,7 @@ BURN: Final = 14.4
     "K18",
     "E/E/E",
     why="the alert judges by a single scrape, or its windows hold too few of them: it fires by chance, or never",
-    reference="monitoring.md 3: for >= 2 x scrape interval",
+    reference="[Monitoring 3]: for >= 2 x scrape interval",
     remedy="shorten monitoring.scrape_interval",
 )
 def scrapes_are_frequent_enough(plan: Plan) -> Iterator[Breach]:
@@ -32,7 +32,7 @@ def scrapes_are_frequent_enough(plan: Plan) -> Iterator[Breach]:
     "K21",
     "E/E/E",
     why="the burn-rate alert can never fire: its threshold is above 100%",
-    reference="monitoring.md 6",
+    reference="[Monitoring 6]",
     remedy="raise slo.success above 93.06%",
 )
 def burn_rates_can_fire(plan: Plan) -> Iterator[Breach]:

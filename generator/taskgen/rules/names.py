@@ -13,7 +13,7 @@ CLOSE: Final = 0.75
 def celery_settings() -> frozenset[str]:
     """Return the settings of celery 5.7.
 
-    They are `flatten(NAMESPACES)` without the deprecated ones, and four that its code reads besides (celery.md 2).
+    They are `flatten(NAMESPACES)` without the deprecated ones, and four that its code reads besides ([Celery 2]).
     """
     return frozenset(files("taskgen.rules").joinpath("celery_settings.txt").read_text(encoding="utf-8").split())
 

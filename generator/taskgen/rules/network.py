@@ -51,7 +51,7 @@ def _dns(cidr: str | None) -> Iterator[Breach]:
     "S12",
     "N/W/E",
     why="a network policy cannot name a host: without an address range the workers reach nothing, or everything",
-    reference="kubernetes.md 7",
+    reference="[Kubernetes 7]",
     remedy="add endpoint: {ports: [...], cidr: ...} or {ports: [...], namespace: ..., pod_labels: {...}}",
 )
 def egress_is_known(plan: Plan) -> Iterator[Breach]:

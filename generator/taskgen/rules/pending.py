@@ -1,4 +1,4 @@
-"""What the catalogue (invariants.md) asks of things that taskgen does not render yet: no rule pretends to check it."""
+"""What the catalogue asks of things that taskgen does not render yet: no rule pretends to check it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ from taskgen.profile.scalars import format_duration as text
 from taskgen.rules.engine import Breach, rule
 
 MARGIN: Final = timedelta(seconds=15)
-"""What the quickest worker needs after its last task (celery.md 3)."""
+"""What the quickest worker needs after its last task ([Celery 3])."""
 ADDRESS: Final = {"celery": ("broker", "url"), "temporal": ("address",), "hatchet": ("host_port",)}
 """Where a region names the server of its own cell."""
 

@@ -9,7 +9,7 @@ from taskgen.profile.tier import Pod
 from taskgen.rules.engine import Breach, rule
 
 LEAST_USER: Final = 10_000
-"""Users below it may exist on the node (invariants.md S11)."""
+"""Users below it may exist on the node (rule S11)."""
 KEYS: Final = frozenset(
     {
         "AWS_ACCESS_KEY_ID",
@@ -50,7 +50,7 @@ def _loose(security: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     "S11",
     "W/E/E",
     why="a process that is broken into owns the node, and admission `restricted` refuses the pod",
-    reference="Pod Security Standards; kubernetes.md 2",
+    reference="Pod Security Standards; [Kubernetes 2]",
     remedy="remove it: the defaults are restricted",
 )
 def pods_are_restricted(plan: Plan) -> Iterator[Breach]:

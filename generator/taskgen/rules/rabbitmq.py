@@ -37,7 +37,7 @@ def consumer_timeout_is_long_enough(plan: Plan) -> Iterator[Breach]:
     "Q02",
     "W/E/E",
     why="quorum queues refuse priorities, and Celery's own autoscaling with them",
-    reference="celery.md 16, RabbitMQ documentation",
+    reference="[Celery 16], RabbitMQ documentation",
     remedy="drop priorities and autoscale, or use queue_type: classic",
 )
 def quorum_queues_are_used_as_they_can(plan: Plan) -> Iterator[Breach]:
@@ -71,7 +71,7 @@ def quorum_queues_are_used_as_they_can(plan: Plan) -> Iterator[Breach]:
     "Q05",
     "W/E/E",
     why="a task that kills its worker is delivered without end, or dropped while its result stays pending for ever",
-    reference="celery.md 16: with a limit of 3 four starts, then dropped, measured on RabbitMQ 3.10.8",
+    reference="[Celery 16]: with a limit of 3 four starts, then dropped, measured on RabbitMQ 3.10.8",
     remedy="leave dead_letter on: the limit of deliveries and the place for the rest come with it",
 )
 def poison_has_a_place(plan: Plan) -> Iterator[Breach]:
@@ -103,7 +103,7 @@ def quorum_has_a_majority(plan: Plan) -> Iterator[Breach]:
     "Q07",
     "E/E/E",
     why="the autoscaler cannot count running tasks: it removes busy workers, or falls back",
-    reference="autoscaling.md 4.3: AMQP tells what is ready only (keda#356), measured",
+    reference="[Scaling 4.3]: AMQP tells what is ready only (keda#356), measured",
     remedy="set broker.management_url to a secret reference: {secret: name, key: management_url}",
 )
 def running_tasks_are_counted(plan: Plan) -> Iterator[Breach]:
@@ -133,7 +133,7 @@ def quorum_queues_are_detected(plan: Plan) -> Iterator[Breach]:
     "Q09",
     "N/W/W",
     why="the broker refuses connections: workers cannot start, or lose theirs",
-    reference="celery.md 9, measured on Redis, an upper bound here",
+    reference="[Celery 9], measured on Redis, an upper bound here",
     remedy="lower scale.max or concurrency, or raise the broker's limits of connections and files, and max_connections",
 )
 def connections_fit(plan: Plan) -> Iterator[Breach]:

@@ -19,7 +19,7 @@ TRANSPORTS: Final = ("broker_transport_options", "result_backend_transport_optio
     "R01",
     "W/E/E",
     why="a task that still runs, or still waits for its time, is delivered again, in a loop",
-    reference="celery#5935, celery#3270; celery.md 4, measured",
+    reference="celery#5935, celery#3270; [Celery 4], measured",
     remedy="raise visibility_timeout or leave it out; long delays belong to a schedule or a database",
 )
 def visibility_timeout_is_long_enough(plan: Plan) -> Iterator[Breach]:
@@ -44,7 +44,7 @@ def visibility_timeout_is_long_enough(plan: Plan) -> Iterator[Breach]:
     "R02",
     "E/E/E",
     why="it acts in one place only, and the smallest one of a broker wins: tasks come back too early, or never",
-    reference="celery.md 4: set for results alone, no redelivery in 45 s, measured; seed 003 line 679",
+    reference="[Celery 4]: set for results alone, no redelivery in 45 s, measured; seed 003 line 679",
     remedy="remove it, and set backends.celery.broker.visibility_timeout: it is written to all three places",
 )
 def visibility_timeout_has_one_place(plan: Plan) -> Iterator[Breach]:
@@ -61,7 +61,7 @@ def visibility_timeout_has_one_place(plan: Plan) -> Iterator[Breach]:
     "R03",
     "N/W/W",
     why="the tasks of a killed worker wait until the visibility timeout and a sweep have passed",
-    reference="celery.md 4: 101 s with the default sweep, 7.3 s with both options 1, measured",
+    reference="[Celery 4]: 101 s with the default sweep, 7.3 s with both options 1, measured",
     remedy="raise recovery_goal, shorten time_limit or retry.max_delay, use shutdown: cut, RabbitMQ, or split the tier"
     " (R01 sets the lower bound)",
 )
@@ -80,7 +80,7 @@ def recovery_is_soon_enough(plan: Plan) -> Iterator[Breach]:
     "R07",
     "E/E/E",
     why="exporter, scaler or producer look at keys that no worker uses",
-    reference="celery.md 7",
+    reference="[Celery 7]",
     remedy="remove it, and set backends.celery.broker.key_prefix",
 )
 def prefix_has_one_place(plan: Plan) -> Iterator[Breach]:
@@ -95,7 +95,7 @@ def prefix_has_one_place(plan: Plan) -> Iterator[Breach]:
     "R08",
     "E/E/E",
     why="each level has a list of its own: exporter and scaler count only those they know, and the order is not kept",
-    reference="celery.md 6: an exporter saw 1 of 13 messages, LLEN 5 of 8, measured",
+    reference="[Celery 6]: an exporter saw 1 of 13 messages, LLEN 5 of 8, measured",
     remedy="set backends.celery.broker.priorities to the number of levels",
 )
 def priorities_are_declared(plan: Plan) -> Iterator[Breach]:

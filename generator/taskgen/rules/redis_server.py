@@ -17,7 +17,7 @@ BASE64: Final = 4 / 3
 RESULT: Final = 512
 """Bytes of one result beside its value: 1478 with 1 KiB (the same measurement)."""
 SHARE: Final = 0.7
-"""Share of maxmemory that may be planned for (invariants.md R04)."""
+"""Share of maxmemory that may be planned for (rule R04)."""
 WORKER_CONNECTIONS: Final = 10
 SCHEMES: Final = {
     "redis": {"redis", "rediss"},
@@ -50,7 +50,7 @@ def memory_needed(plan: Plan) -> int:
     "R04",
     "W/E/E",
     why="a broker without a memory bound takes its machine down, and a full one refuses every task",
-    reference="celery.md 4; cabot#311, celery#5716; sizes: own measurement",
+    reference="[Celery 4]; cabot#311, celery#5716; sizes: own measurement",
     remedy="set broker.memory (maxmemory) and the server's maxmemory-policy to noeviction",
 )
 def broker_memory_is_enough(plan: Plan) -> Iterator[Breach]:
@@ -75,7 +75,7 @@ def broker_memory_is_enough(plan: Plan) -> Iterator[Breach]:
     "R06",
     "N/W/E",
     why="the broker refuses connections: workers cannot start, or lose theirs",
-    reference="celery.md 9: 10 + concurrency connections per busy worker, measured",
+    reference="[Celery 9]: 10 + concurrency connections per busy worker, measured",
     remedy="lower scale.max or concurrency, or raise maxclients of the server and broker.max_connections",
 )
 def connections_fit(plan: Plan) -> Iterator[Breach]:
@@ -96,7 +96,7 @@ def connections_fit(plan: Plan) -> Iterator[Breach]:
     "R11",
     "N/W/E",
     why="whoever reaches the port reads and writes tasks",
-    reference="celery.md 7; a URL with a password is a secret (S01)",
+    reference="[Celery 7]; a URL with a password is a secret (S01)",
     remedy="write url: {secret: name, key: url}, with a password in the secret",
 )
 def broker_asks_for_a_password(plan: Plan) -> Iterator[Breach]:
@@ -110,7 +110,7 @@ def broker_asks_for_a_password(plan: Plan) -> Iterator[Breach]:
     "R12",
     "E/E/E",
     why="kombu has no such transport, or no such database",
-    reference="celery.md 7: valkey:// is 'No such transport', no Redis Cluster transport in kombu 5.7, measured",
+    reference="[Celery 7]: valkey:// is 'No such transport', no Redis Cluster transport in kombu 5.7, measured",
     remedy="write redis://, rediss:// or sentinel://; Valkey speaks redis://",
 )
 def address_is_possible(plan: Plan) -> Iterator[Breach]:
@@ -140,7 +140,7 @@ def address_is_possible(plan: Plan) -> Iterator[Breach]:
     "R13",
     "E/E/E",
     why="a worker on a read replica dies at its start: ReadOnlyError",
-    reference="celery.md 7, measured; seed 003 lines 694-717",
+    reference="[Celery 7], measured; seed 003 lines 694-717",
     remedy="name the primary; another region gets a broker of its own",
 )
 def broker_can_be_written(plan: Plan) -> Iterator[Breach]:

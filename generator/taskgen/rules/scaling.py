@@ -11,14 +11,14 @@ from taskgen.rules.engine import Breach, rule
 from taskgen.rules.reading import options, scaled
 
 LONGEST_TARGET: Final = 54
-"""KEDA names the HPA keda-hpa-<name>: 63 - 9 characters (autoscaling.md, from source)."""
+"""KEDA names the HPA keda-hpa-<name>: 63 - 9 characters ([Scaling 1], from source)."""
 
 
 @rule(
     "K06",
     "W/W/E",
     why="running tasks are hit by scale-down",
-    reference="autoscaling.md 3: simulated",
+    reference="[Scaling 3]: simulated",
     remedy="raise scale.behavior.down.window, or leave it out: it is derived",
 )
 def scale_down_waits(plan: Plan) -> Iterator[Breach]:
@@ -49,7 +49,7 @@ def zero_is_safe(plan: Plan) -> Iterator[Breach]:
     "K12",
     "W/E/E",
     why="a blind scaler would hold the tier at a size outside of its bounds",
-    reference="autoscaling.md 4.1, measured; keda#5525",
+    reference="[Scaling 4.1], measured; keda#5525",
     remedy="set scale.fallback between min and max, or leave it out: it is derived",
 )
 def fallback_is_within_bounds(plan: Plan) -> Iterator[Breach]:
@@ -64,7 +64,7 @@ def fallback_is_within_bounds(plan: Plan) -> Iterator[Breach]:
     "K15",
     "E/E/E",
     why="KEDA's webhook and the name of its HPA refuse it",
-    reference="autoscaling.md, from source",
+    reference="[Scaling 1], from source",
     remedy="shorten app.name or the tier",
 )
 def names_fit(plan: Plan) -> Iterator[Breach]:
@@ -79,7 +79,7 @@ def names_fit(plan: Plan) -> Iterator[Breach]:
     "K32",
     "N/W/W",
     why="the load of the busiest time cannot be served: the queue grows until the peak is over",
-    reference="autoscaling.md 1: Rmax",
+    reference="[Scaling 1]: Rmax",
     remedy="raise scale.max (scale.min where nothing scales), or state a lower load.peak",
 )
 def peak_can_be_served(plan: Plan) -> Iterator[Breach]:
@@ -99,7 +99,7 @@ def peak_can_be_served(plan: Plan) -> Iterator[Breach]:
     "K33",
     "N/N/W",
     why="no reactive autoscaler is fast enough: a step of the load misses the goal for that long",
-    reference="autoscaling.md 1: step check",
+    reference="[Scaling 1]: step check",
     remedy="loosen slo.wait, raise scale.min, or add a schedule for the busy hours",
 )
 def goal_leaves_time_to_react(plan: Plan) -> Iterator[Breach]:
@@ -135,7 +135,7 @@ def _unreadable(tier: TierPlan, autoscaler: str) -> Iterator[tuple[str, str, str
     "U09",
     "E/E/E",
     why="a signal that nobody reads looks as if the tier scaled on it",
-    reference="autoscaling.md 4 and 5",
+    reference="[Scaling 4] and [Scaling 5]",
     remedy="remove it, or use targets.kubernetes.autoscaler: keda",
 )
 def autoscaler_can_act(plan: Plan) -> Iterator[Breach]:

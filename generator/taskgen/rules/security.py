@@ -37,7 +37,7 @@ def content_is_json(plan: Plan) -> Iterator[Breach]:
     "S04",
     "W/E/E",
     why="a bare rediss:// connects without verifying the certificate, and says nothing",
-    reference="celery.md 7, measured",
+    reference="[Celery 7], measured",
     remedy="append ?ssl_cert_reqs=required (lower case), and ssl_ca_certs for a private authority",
 )
 def tls_is_verified(plan: Plan) -> Iterator[Breach]:
@@ -52,7 +52,7 @@ def tls_is_verified(plan: Plan) -> Iterator[Breach]:
     "S05",
     "N/E/E",
     why="anybody between worker and broker can read and change tasks",
-    reference="celery.md 7",
+    reference="[Celery 7]",
     remedy="mount the authority and write ssl_cert_reqs=required",
 )
 def verification_is_on(plan: Plan) -> Iterator[Breach]:
@@ -85,7 +85,7 @@ def broker_is_encrypted(plan: Plan) -> Iterator[Breach]:
     "S07",
     "N/E/E",
     why="task arguments and credentials cross the network in clear",
-    reference="temporal.md 6",
+    reference="[Temporal 6]",
     remedy="set backends.temporal.tls or api_key",
 )
 def temporal_is_encrypted(plan: Plan) -> Iterator[Breach]:
@@ -107,7 +107,7 @@ def _own_keys(plan: Plan) -> Iterator[str]:
     "S08",
     "E/E/E",
     why="a process without the keys sends plain text, or can read no result",
-    reference="runtime-api.md 11",
+    reference="[Library 11]",
     remedy="state the same encryption: {secret: name, key: k} for every backend of the profile",
 )
 def payload_codec_is_everywhere(plan: Plan) -> Iterator[Breach]:
@@ -139,7 +139,7 @@ def _bundled(address: str) -> bool:
     "S09",
     "N/E/E",
     why="servers of the Compose stack are for development: no password, no copy, a token that anybody can make",
-    reference="hatchet.md 1, from source; the image with -dev in its tag has a fixed token",
+    reference="[Hatchet 1], from source; the image with -dev in its tag has a fixed token",
     remedy="name a server that is run for this environment",
 )
 def servers_are_not_for_development(plan: Plan) -> Iterator[Breach]:
@@ -165,7 +165,7 @@ def servers_are_not_for_development(plan: Plan) -> Iterator[Breach]:
     "H11",
     "N/E/E",
     why="the client token crosses the network in clear",
-    reference="hatchet.md 2",
+    reference="[Hatchet 2]",
     remedy="set tls_strategy to tls or mtls",
 )
 def hatchet_is_encrypted(plan: Plan) -> Iterator[Breach]:

@@ -9,9 +9,9 @@ from taskgen.profile.scalars import format_duration as text
 from taskgen.rules.engine import Breach, rule
 
 MARGIN: Final = timedelta(seconds=30)
-"""What a worker needs after its last activity (temporal.md 10)."""
+"""What a worker needs after its last activity ([Temporal 10])."""
 PAYLOAD: Final = 2 * 2**20
-"""Largest payload of one call: 1.99 MiB starts, 2.2 MiB is refused (temporal.md 9, measured)."""
+"""Largest payload of one call: 1.99 MiB starts, 2.2 MiB is refused ([Temporal 9], measured)."""
 CALLS: Final = {"auto": 3, "activity": 3, "workflow": 7}
 """Calls of one task: start, poll and completion of the activity; as a workflow also two workflow tasks."""
 POLLERS: Final = 10
@@ -24,7 +24,7 @@ LONG_POLL: Final = timedelta(minutes=1)
     "T01",
     "W/E/E",
     why="running activities are killed before graceful_shutdown_timeout has passed",
-    reference="temporal.md 10: with 10 and 20 s activities finished in one attempt, measured",
+    reference="[Temporal 10]: with 10 and 20 s activities finished in one attempt, measured",
     remedy="raise shutdown.grace, or leave it out: it is derived",
 )
 def grace_covers_graceful_shutdown(plan: Plan) -> Iterator[Breach]:
@@ -40,7 +40,7 @@ def grace_covers_graceful_shutdown(plan: Plan) -> Iterator[Breach]:
     "T03",
     "W/E/E",
     why="an activity that is cut and has no further attempt fails at every deployment",
-    reference="temporal.md 10: cancelled at once, second attempt after 2 s, measured",
+    reference="[Temporal 10]: cancelled at once, second attempt after 2 s, measured",
     remedy="use shutdown: drain, or retry.max_attempts of 2 and more with idempotent tasks",
 )
 def cut_activities_are_repeated(plan: Plan) -> Iterator[Breach]:
@@ -57,7 +57,7 @@ def cut_activities_are_repeated(plan: Plan) -> Iterator[Breach]:
     "T06",
     "N/W/W",
     why="the tasks of a killed worker wait until heartbeat or start_to_close timeout and a retry delay have passed",
-    reference="temporal.md 10: 60.0 s without heartbeat, 4.0 s with 3 s, measured",
+    reference="[Temporal 10]: 60.0 s without heartbeat, 4.0 s with 3 s, measured",
     remedy="raise recovery_goal, or shorten time_limit or retry.max_delay",
 )
 def recovery_is_soon_enough(plan: Plan) -> Iterator[Breach]:
@@ -71,7 +71,7 @@ def recovery_is_soon_enough(plan: Plan) -> Iterator[Breach]:
     "T23",
     "W/E/E",
     why="the result is gone before it is read",
-    reference="temporal.md 3",
+    reference="[Temporal 3]",
     remedy="raise backends.temporal.retention (and that of the namespace), or lower task.result_lookup",
 )
 def results_outlive_their_readers(plan: Plan) -> Iterator[Breach]:
@@ -87,7 +87,7 @@ def results_outlive_their_readers(plan: Plan) -> Iterator[Breach]:
     "T12",
     "W/W/W",
     why="the server answers RESOURCE_EXHAUSTED: submits and polls are delayed when the load is highest",
-    reference="temporal.md 4: 5 pollers of each kind by default; reasoning for the calls of one task",
+    reference="[Temporal 4]: 5 pollers of each kind by default; reasoning for the calls of one task",
     remedy="raise the namespace's limit and backends.temporal.calls_per_second, or use mode: activity",
 )
 def calls_fit(plan: Plan) -> Iterator[Breach]:
@@ -107,7 +107,7 @@ def calls_fit(plan: Plan) -> Iterator[Breach]:
     "T24",
     "N/N/N",
     why="the server refuses the call: blob data size exceeds limit",
-    reference="temporal.md 9: 1.99 MiB starts, 2.2 MiB is refused, measured",
+    reference="[Temporal 9]: 1.99 MiB starts, 2.2 MiB is refused, measured",
     remedy="keep large data in an object store and pass a reference",
 )
 def payloads_fit(plan: Plan) -> Iterator[Breach]:
@@ -123,7 +123,7 @@ def payloads_fit(plan: Plan) -> Iterator[Breach]:
     "T28",
     "W/W/E",
     why="an older server knows no standalone activities: every submit fails",
-    reference="temporal.md 5: public preview, server 1.32",
+    reference="[Temporal 5]: public preview, server 1.32",
     remedy="use mode: auto, which asks the server; or waive T28 with the version of yours",
 )
 def preview_is_not_forced(plan: Plan) -> Iterator[Breach]:

@@ -49,7 +49,7 @@ def stated(plan: Plan, pattern: str) -> Iterator[str]:
     "U01",
     "W/W/W",
     why="a field that nothing renders looks as if it worked",
-    reference="design/profile.md: never silently ignored",
+    reference="docs/rules/own.md: nothing stated is silently ignored",
     remedy="remove it, or do it by hand and waive U01 with the reason",
 )
 def everything_stated_is_rendered(plan: Plan) -> Iterator[Breach]:
@@ -71,7 +71,7 @@ def _not_done_yet(plan: Plan) -> Iterator[Breach]:
     "U03",
     "E/E/E",
     why="two tiers would scale on one backlog: each grows for the work of both",
-    reference="design/profile.md; autoscaling.md 1",
+    reference="docs/profile.md; [Scaling 1]",
     remedy="declare queues.<name>.shared: true, and let one of them scale, or give each tier queues of its own",
 )
 def shared_queues_are_declared(plan: Plan) -> Iterator[Breach]:
@@ -102,7 +102,7 @@ def shared_queues_are_declared(plan: Plan) -> Iterator[Breach]:
     "U08",
     "E/E/E",
     why="the time looks as if running tasks had it, and they do not",
-    reference="design/profile.md: shutdown; hatchet.md 6 (C04 says the same of Celery)",
+    reference="docs/profile.md; [Hatchet 6] (C04 says the same of Celery)",
     remedy="remove shutdown.soft, or use mode: cut on Celery or Temporal",
 )
 def soft_times_have_an_effect(plan: Plan) -> Iterator[Breach]:
@@ -119,7 +119,7 @@ def soft_times_have_an_effect(plan: Plan) -> Iterator[Breach]:
     "U13",
     "W/W/W",
     why="a field that only Celery knows looks as if it worked",
-    reference="design/profile.md: never silently ignored",
+    reference="docs/rules/own.md: nothing stated is silently ignored",
     remedy="remove it, or move the queue to a tier of Celery",
 )
 def fields_of_celery_belong_to_celery(plan: Plan) -> Iterator[Breach]:
@@ -141,7 +141,7 @@ def fields_of_celery_belong_to_celery(plan: Plan) -> Iterator[Breach]:
     "U14",
     "E/E/E",
     why="two of a tier that must be one run at the same time",
-    reference="design/profile.md: exactly one, also while rolling",
+    reference="docs/profile.md",
     remedy="remove the bound, or use replicas: scaled",
 )
 def one_means_one(plan: Plan) -> Iterator[Breach]:
@@ -160,7 +160,7 @@ def one_means_one(plan: Plan) -> Iterator[Breach]:
     "U15",
     "W/E/E",
     why="the task is ended by the limit that it inherits, long before its own",
-    reference="runtime-api.md 8: what a policy does not state comes from the tier",
+    reference="[Library 8]: what a policy does not state comes from the tier",
     remedy="state soft_time_limit beside time_limit",
 )
 def longer_limits_bring_their_soft_limit(plan: Plan) -> Iterator[Breach]:
@@ -185,7 +185,7 @@ def longer_limits_bring_their_soft_limit(plan: Plan) -> Iterator[Breach]:
     "U16",
     "E/E/E",
     why="the window never happens: nothing scales the tier, or not so far",
-    reference="design/profile.md: never silently ignored",
+    reference="docs/rules/own.md: nothing stated is silently ignored",
     remedy="raise scale.max, or remove the window",
 )
 def windows_can_happen(plan: Plan) -> Iterator[Breach]:

@@ -18,7 +18,7 @@ from taskgen.simulation.model import TierModel
 from taskgen.simulation.outcome import Counts, Look, Outcome
 
 HAND_BACK: Final = SECOND
-"""Until a message that a worker handed back is in the queue again (celery.md 4: 1.3 to 1.6 s, measured)."""
+"""Until a message that a worker handed back is in the queue again ([Celery 4]: 1.3 to 1.6 s, measured)."""
 STREAMS: Final = ("arrivals", "service", "victims", "failures", "phases")
 
 

@@ -1,7 +1,7 @@
 """The algorithm of the HorizontalPodAutoscaler of Kubernetes 1.36, as pure functions of numbers.
 
 Stated from `pkg/controller/podautoscaler/{horizontal,replica_calculator}.go` and the defaults of `autoscaling/v2`
-(simulation.md 3). Times are in seconds, sizes in replicas; known-answers.json pins every function.
+([Simulation 3]). Times are in seconds, sizes in replicas; known-answers.json pins every function.
 """
 
 import math

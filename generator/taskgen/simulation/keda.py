@@ -1,4 +1,4 @@
-"""What KEDA 2.20 does around the autoscaler: 0 and 1, the cooldown, and the fallback (simulation.md 4)."""
+"""What KEDA 2.20 does around the autoscaler: 0 and 1, the cooldown, and the fallback ([Simulation 4])."""
 
 from dataclasses import dataclass
 from typing import Final, Literal

@@ -28,7 +28,7 @@ from taskgen.simulation.model import (
 FAILURE_THRESHOLD: Final = 3
 """As rendered into `fallback` of a ScaledObject."""
 ADAPTER: Final = Metric(refresh_s=30.0, lag_s=15.0)
-"""Prometheus and its adapter: numbers are 15 to 45 s old (autoscaling.md 1)."""
+"""Prometheus and its adapter: numbers are 15 to 45 s old ([Scaling 1])."""
 Kind = Literal["keda", "hpa", "fixed"]
 _MEASURES: Final[dict[str, Measure]] = {"backlog": "waiting", "in_flight": "in_flight"}
 
