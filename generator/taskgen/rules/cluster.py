@@ -82,7 +82,7 @@ def labels_are_taken(plan: Plan) -> Iterator[Breach]:
     "K35",
     "E/E/E",
     why="each cluster is a folder of the output: without one nothing would be rendered, and two would be one",
-    reference="docs/targets/[Kubernetes]",
+    reference="docs/targets/kubernetes.md",
     remedy="name each cluster once, in lower-case letters, digits and '-'",
 )
 def clusters_have_names(plan: Plan) -> Iterator[Breach]:
