@@ -201,9 +201,7 @@ HATCHET: Final = (
     ),
     _native("hatchet", F.STREAMING, "put_stream"),
     _native("hatchet", F.CRON, "on_crons"),
-    _refused(
-        "hatchet", F.DEAD_LETTER, "not implemented yet", "Failed runs stay in the engine: list and replay them there"
-    ),
+    _emulated("hatchet", F.DEAD_LETTER, "failed runs of the engine; purged by its retention alone"),
     _emulated("hatchet", F.ENCRYPTION, "codec inside the invocation envelope"),
     _native("hatchet", F.RATE_LIMIT, "static or dynamic keys"),
     _native("hatchet", F.CONCURRENCY_KEY, "ConcurrencyExpression"),

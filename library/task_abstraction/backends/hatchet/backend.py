@@ -14,6 +14,7 @@ from task_abstraction.backends.hatchet.cancelled import record_cancelled
 from task_abstraction.backends.hatchet.clients import Clients
 from task_abstraction.backends.hatchet.connection import connection_of, namespace_of
 from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY
+from task_abstraction.backends.hatchet.letters import HatchetLetterStore
 from task_abstraction.backends.hatchet.limits import check_arguments
 from task_abstraction.backends.hatchet.lookup import Lookup
 from task_abstraction.backends.hatchet.options import priority_of
@@ -261,6 +262,10 @@ class HatchetBackend(TaskBackend):
     def queue_stats(self, queues: Sequence[str]) -> Mapping[str, QueueStats]:
         """Depth, in flight, age and consumers of each queue; at most 10 s old."""
         return self.clients.statistics.of_queues(queues)
+
+    def dead_letters(self) -> HatchetLetterStore:
+        """The failed runs that the engine keeps."""
+        return HatchetLetterStore(self)
 
     def _close(self) -> None:
         made, self._made = self._made, None

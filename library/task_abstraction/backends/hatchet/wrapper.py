@@ -94,6 +94,7 @@ class Attempt:
         self._task, self._context = task, context
         self._began = time.monotonic()
         self.more = context.attempt < task.attempts
+        self.last = context.attempt == task.attempts
         # Repeated although every attempt was used: its worker had died.
         lost = context.attempt > task.attempts
         task.metrics.started(
@@ -143,13 +144,16 @@ def counted(task: Wrapped, context: TaskContext) -> Iterator[None]:
             attempt.given_up()
             raise
         unreadable = isinstance(error, PayloadUnreadable)
-        repeatable = not isinstance(error, PayloadUnreadable | UnsendableResultError)
-        again = attempt.more and repeatable and task.policy.is_retryable(error)
+        repeatable = task.policy.is_retryable(error) and not isinstance(
+            error, PayloadUnreadable | UnsendableResultError
+        )
+        again = attempt.more and repeatable
         attempt.failed(Reason.INVALID if unreadable else Reason.ERROR, again=again)
         if task.sealer.seals:
             raise _sealed(task, error, again=again) from None
         told = reportable(error)
-        if attempt.more and not again:
+        # A replay, or a worker that was lost, gives attempts beyond those of the policy.
+        if not repeatable and not attempt.last:
             raise NonRetryableException(describe_error(told)) from (error if told is error else None)
         if told is not error:
             log.exception("task %s failed; the engine is told a part of its error", task.definition.name)
