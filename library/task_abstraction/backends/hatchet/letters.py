@@ -29,6 +29,8 @@ RETENTION = timedelta(days=30)
 PAGE = 100
 REPLAYED_AT_ONCE = 100
 _TIME_LIMIT = re.compile(r"^Task exceeded timeout of ")
+_WORKER_LOST = "Task reached its maximum reassignment count"
+"""Of a task whose workers died 11 times (engine v0.104.7, measured)."""
 
 
 class HatchetLetterStore:
@@ -132,6 +134,7 @@ class HatchetLetterStore:
 
 
 def _reason(found: TaskResult[Any]) -> Reason:
-    if found.error == SCHEDULE_TIMEOUT:
-        return Reason.SCHEDULE_TIMEOUT
+    known = {SCHEDULE_TIMEOUT: Reason.SCHEDULE_TIMEOUT, _WORKER_LOST: Reason.WORKER_LOST}
+    if found.error in known:
+        return known[found.error]
     return Reason.TIME_LIMIT if _TIME_LIMIT.match(found.error or "") else Reason.ERROR
