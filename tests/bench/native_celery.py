@@ -10,7 +10,8 @@ from tests.bench.bodies import BODIES
 QUEUE = "native"
 app = Celery("tests.bench.native_celery", set_as_current=False)
 app.config_from_object("celeryconfig")  # found on PYTHONPATH, in the rendered settings folder
-app.conf.update(worker_hijack_root_logger=True)
+# Databases of its own: kombu's pools are shared between applications that go to the same place.
+app.conf.update(broker_url=os.environ["BENCH_BROKER_URL"], result_backend=os.environ["BENCH_RESULT_BACKEND"])
 TASKS: dict[str, Any] = {body.__name__: app.task(body, name=f"native_{body.__name__}") for body in BODIES}
 
 

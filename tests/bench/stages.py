@@ -91,18 +91,20 @@ def celery(folder: Path, *, broker: str = "redis", concurrency: int = 2) -> Iter
     """Celery with prefork on Redis, or on RabbitMQ with results in Redis."""
     with contextlib.ExitStack() as stack:
         redis = stack.enter_context(servers.redis(fsync="everysec"))
-        url, overrides = redis.url(0), ()
+        urls, overrides = (redis.url(0), redis.url(2)), ()
         if broker == "rabbitmq":
-            url = stack.enter_context(servers.rabbitmq()).url
+            rabbitmq = stack.enter_context(servers.rabbitmq())
+            urls = (rabbitmq.url, rabbitmq.url.replace("127.0.0.1", "localhost"))
             overrides = ("backends.celery.broker.kind=rabbitmq",)
         place = settings("prod-celery", folder, concurrency, *overrides)
-        addresses = {"TASK_CELERY_BROKER_URL": url, "TASK_CELERY_RESULT_BACKEND": redis.url(1), "ENVIRONMENT": "dev"}
-        running, environment = stack.enter_context(ours(place, folder, **addresses))
-        os.environ.update(addresses)
+        addresses = {"TASK_CELERY_BROKER_URL": urls[0], "TASK_CELERY_RESULT_BACKEND": redis.url(1)}
+        running, environment = stack.enter_context(ours(place, folder, **addresses, ENVIRONMENT="dev"))
+        given = {"BENCH_BROKER_URL": urls[1], "BENCH_RESULT_BACKEND": redis.url(3)}
+        os.environ.update(given)
         sys.path.append(str(place))
         from tests.bench import native_celery
 
-        path = {**addresses, "PYTHONPATH": f"{PATH}{os.pathsep}{place}"}
+        path = {**given, "PYTHONPATH": f"{PATH}{os.pathsep}{place}"}
         pid = stack.enter_context(native(native_celery.worker_command(concurrency), path, folder))
         yield Stage(
             name=f"celery on {broker}",

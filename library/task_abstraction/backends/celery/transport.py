@@ -10,6 +10,7 @@ from typing import Any
 
 from celery.app.amqp import AMQP
 from kombu import Connection
+from kombu.connection import ConnectionPool, PooledConnection
 from kombu.transport import redis
 
 
@@ -40,6 +41,24 @@ class ThriftyConnection(Connection):
         """Class of the transport that the URL asks for."""
         found = super().get_transport_cls()
         return ThriftyTransport if found is redis.Transport else found
+
+    def Pool(self, limit: int | None = None, **_: Any) -> "ThriftyPool":  # noqa: N802 - kombu's name
+        """Pool of such connections: producers take theirs from one."""
+        return ThriftyPool(self, limit)
+
+
+class _Pooled(ThriftyConnection, PooledConnection):
+    pass
+
+
+class ThriftyPool(ConnectionPool):
+    """A pool of such connections."""
+
+    def new(self) -> Any:
+        """Make a connection."""
+        settings: Any = self.connection._info(resolve=False)  # noqa: SLF001 - as kombu does it
+        pooled: Any = _Pooled  # celery-types knows no pool in its arguments
+        return pooled(self, **dict(settings))
 
 
 class ThriftyAMQP(AMQP):
