@@ -18,7 +18,7 @@ What the author of a backend does
    | `queue_stats(queues)` | `QueueStats` of each queue for the exporter; None where the backend cannot tell; `BackendUnavailable` when blind |
 
    Optional: `_asend`, `_alook`, `_acancel` (async twins; the default runs the sync one in a thread), `_wait(id, timeout)`
-   (the default polls `_look`), `_send_many`, `_send_workflow` (then `_look` and `_cancel` know the ids of workflows), `credentials_expire_at()`, `schedules_sent_at(names)`, `_stop(job, graceful)`, `_close()`, `facts()` for capability conditions,
+   (the default polls `_look`), `_value(id, name, timeout)` and `_avalue` (only the value of a task that completes; the default waits for the whole result), `_send_many`, `_send_workflow` (then `_look` and `_cancel` know the ids of workflows), `credentials_expire_at()`, `schedules_sent_at(names)`, `_stop(job, graceful)`, `_close()`, `facts()` for capability conditions,
    `address()` (redacted, for errors), `default_address`.
 3. In `_serve`: for each definition in `job.tasks` register a wrapper under its name that
    - builds a `TaskContext`, and runs `run_task(definition, envelope, context)` (sync, any thread) or
@@ -163,6 +163,14 @@ class TaskBackend(WorkflowCatalogue):
             pause = min(2 * pause, POLL_LONGEST_S)
         return result
 
+    def _value(self, task_id: str, name: str, timeout: float) -> Any:
+        del name
+        return self._wait(task_id, timeout).unwrap()
+
+    async def _avalue(self, task_id: str, name: str, timeout: float) -> Any:  # noqa: ASYNC109 - becomes ResultTimeout
+        del name
+        return (await self.aget_result(task_id, timeout=timeout)).unwrap()
+
     def _send_many(self, submissions: Sequence[Submission]) -> list[str]:
         return [self._send(submission) for submission in submissions]
 
@@ -298,6 +306,21 @@ class TaskBackend(WorkflowCatalogue):
         if timeout is None:
             return await self._alook(task_id)
         return await _in_thread(self._wait, task_id, timeout)
+
+    def value_of(self, task_id: str, name: str, *, timeout: float) -> Any:
+        """Wait for the end of a task of this name and return its value: what `TaskHandle.wait` does.
+
+        Raises:
+            TaskFailed: the task failed or was cancelled.
+            TaskNotFound: the backend has never seen the id.
+            ResultTimeout: the wait ran out; the task goes on.
+            BackendUnavailable: the backend cannot be asked.
+        """
+        return self._value(task_id, name, timeout)
+
+    async def avalue_of(self, task_id: str, name: str, *, timeout: float) -> Any:  # noqa: ASYNC109
+        """Do what `value_of` does, from a running loop."""
+        return await self._avalue(task_id, name, timeout)
 
     def cancel(self, task_id: str) -> None:
         """Cancel a task that has not begun; a running one where the backend can."""

@@ -221,9 +221,18 @@ class HatchetBackend(TaskBackend):
     def _wait(self, task_id: str, timeout: float) -> TaskResult[Any]:
         return PROCESS_LOOP.run(self._waiting(task_id, timeout).end())
 
-    def _waiting(self, task_id: str, timeout: float) -> Waiting:
+    def _waiting(self, task_id: str, timeout: float, *, value_only: bool = False) -> Waiting:
         clients, lookup = self._built()
-        return Waiting(clients, lookup, task_id, timeout)
+        return Waiting(clients, lookup, task_id, timeout, value_only=value_only)
+
+    def _value(self, task_id: str, name: str, timeout: float) -> Any:
+        del name  # the stream tells it
+        return PROCESS_LOOP.run(self._waiting(task_id, timeout, value_only=True).end()).unwrap()
+
+    async def _avalue(self, task_id: str, name: str, timeout: float) -> Any:  # noqa: ASYNC109 - becomes ResultTimeout
+        del name
+        end = self._waiting(task_id, timeout, value_only=True).end()
+        return (await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(end, PROCESS_LOOP.loop()))).unwrap()
 
     async def aget_result(self, task_id: str, *, timeout: float | None = None) -> TaskResult[Any]:  # noqa: ASYNC109
         """Do what `get_result` does, from a running loop; waiting holds no thread."""

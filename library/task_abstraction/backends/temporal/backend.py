@@ -26,6 +26,8 @@ from task_abstraction.runtime.signals import on_stop_signal
 from task_abstraction.worker_job import WorkerJob
 from task_abstraction.workflow_catalogue import WorkflowSubmission
 
+# ruff: noqa: ANN401 - values of tasks are anything that JSON can say
+
 T = TypeVar("T")
 SETTINGS_MODULE = "temporal_settings"
 
@@ -121,6 +123,25 @@ class TemporalBackend(TaskBackend):
     async def _alook(self, task_id: str) -> TaskResult[Any]:
         return await self._connection.arun(self._with_handle(task_id, self._describe))
 
+    async def _finished_value(self, task_id: str, name: str, timeout: float) -> Any:  # noqa: ASYNC109 - becomes ResultTimeout
+        """The value of a task that completes: one long poll, where the whole result takes one to three more calls."""
+
+        async def value(handle: Handle) -> Any:
+            try:
+                found = await handle.result()
+            except (ActivityFailureError, WorkflowFailureError):
+                return (await self._describe(handle)).unwrap()
+            definition = self.definition(name)
+            return decode_result(None if definition is None else definition.fn, found)
+
+        return await self._within(timeout, task_id, value)
+
+    def _value(self, task_id: str, name: str, timeout: float) -> Any:
+        return self._connection.run(self._finished_value(task_id, name, timeout), float("inf"))
+
+    async def _avalue(self, task_id: str, name: str, timeout: float) -> Any:  # noqa: ASYNC109 - becomes ResultTimeout
+        return await self._connection.arun(self._finished_value(task_id, name, timeout), float("inf"))
+
     async def _finished(self, task_id: str, timeout: float) -> TaskResult[Any]:  # noqa: ASYNC109 - becomes ResultTimeout
         async def end_of(handle: Handle) -> TaskResult[Any]:
             # A failed task is an answer; its reason is read with the rest of the description.
@@ -128,9 +149,12 @@ class TemporalBackend(TaskBackend):
                 await handle.result()
             return await self._describe(handle)
 
+        return await self._within(timeout, task_id, end_of)
+
+    async def _within(self, timeout: float, task_id: str, use: Callable[[Handle], Awaitable[T]]) -> T:  # noqa: ASYNC109
         try:
             async with asyncio.timeout(None if timeout == float("inf") else timeout):
-                return await self._with_handle(task_id, end_of)
+                return await self._with_handle(task_id, use)
         except TimeoutError:
             raise ResultTimeout(task_id, timeout) from None
 
