@@ -1,5 +1,6 @@
 """The library without the generator: sdist and wheel, installed alone, with its commands and its pytest plugin."""
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -106,6 +107,19 @@ def test_commands_answer_and_name_the_sdk_that_is_missing(alone, tmp_path):
     checked = run(worker, "--backend", "temporal", "--check", cwd=tmp_path)
     assert (checked.returncode, checked.stdout) == (1, "")
     assert "Install with: pip install 'temporalio>=" in checked.stderr
+
+
+def test_its_readme_works(alone, tmp_path):
+    """The module and the submit that its readers see first; the memory backend stands for the worker."""
+    readme = (ROOT / "library" / "README.md").read_text(encoding="utf-8")
+    module, submit = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / "tasks.py").write_text(module)
+    memory = "from task_abstraction import register_backend\nregister_backend('celery', '{}')\n"
+    program = memory.format("task_abstraction.testing:MemoryBackend") + submit
+    given = "import os\nos.environ.update(TASK_BACKEND_TYPE='celery', CELERY_BROKER_URL='redis://localhost')\n"
+    done = run(str(alone), "-c", given + program, cwd=tmp_path)
+
+    assert (done.stdout, done.stderr) == ("3\n", "")
 
 
 def test_pytest_finds_the_plugin(alone, tmp_path):
