@@ -32,6 +32,14 @@ def with_records(store: Any) -> Any:
         return {**meta, **_record_of(state, request)}
 
     store._get_result_meta = with_record
+    file_retry = store.mark_as_retry
+
+    def mark_as_retry(task_id: str, error: Any, traceback: Any = None, request: Any = None, **options: Any) -> Any:
+        # The wrapper has filed it, before it sent the next attempt; now the record may be that of the next one.
+        filed = getattr(request, "retry_filed", False)
+        return error if filed else file_retry(task_id, error, traceback, request=request, **options)
+
+    store.mark_as_retry = mark_as_retry
     if isinstance(store, RedisBackend):
         _quieten(store)
     return store

@@ -1,6 +1,7 @@
 """Our tasks as Celery tasks: retries by our policy, async bodies, the context, the policy's limits."""
 
 import functools
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,6 +80,25 @@ def task_options(policy: TaskPolicy, pool: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def next_attempt(task: Any, error: Exception, *, delay_s: float, limit: int) -> BaseException:  # noqa: ANN401
+    """Send the next attempt, and return what has to be raised.
+
+    celery 5.7 files an attempt as tried again after it has sent the next one (measured): that one may have failed for
+    good by then, and its id would be pending for ever. And where the broker does not take the next attempt, it rejects
+    this one without a final state.
+    """
+    request = task.request
+    if not request.ignore_result:
+        task.backend.mark_as_retry(request.id, error, traceback.format_exc(), request=request)
+        request.retry_filed = True
+    try:
+        retry: BaseException = task.retry(exc=error, countdown=delay_s, max_retries=limit, throw=False)
+    except Reject as refusal:
+        error.add_note(f"the next attempt could not be sent: {refusal}")
+        return error
+    return retry
+
+
 def register(app: LibraryCelery, definition: TaskDefinition, policy: TaskPolicy, *, pool: str) -> None:
     """Make one definition a task of the application."""
 
@@ -95,7 +115,7 @@ def register(app: LibraryCelery, definition: TaskDefinition, policy: TaskPolicy,
             if not policy.wants_retry(error, context.attempt):
                 raise
             delay = policy.retry.delay_after(context.attempt)
-            raise self.retry(exc=error, countdown=delay, max_retries=policy.retry.max_attempts) from error
+            raise next_attempt(self, error, delay_s=delay, limit=policy.retry.max_attempts) from error
 
     # Celery reads the signature for typed calls; ours is checked at submit, and the wrapper takes anything.
     del body.__wrapped__
