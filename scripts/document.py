@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from scripts import library_tables
+from scripts import contract_columns, library_tables
 from scripts.markdown import first_line, table
 from scripts.profile_fields import sections
 from task_abstraction import exporter
@@ -198,6 +198,7 @@ GENERATORS: Final[Mapping[str, Callable[[str], str]]] = {
     "options": options,
     "output": output,
     "capabilities": library_tables.capabilities,
+    "contract": contract_columns.contract,
     "flags": library_tables.flags,
     "environment": library_tables.environment,
     "metrics": library_tables.metrics,

@@ -1,6 +1,20 @@
 """The whole suite for one or several kinds of fixtures."""
 
+from scripts.contract_columns import Column
+from task_abstraction.models import Feature, Support
 from task_abstraction.testing import contract
+
+
+class TableContract(contract.Fixtures):
+    """The table of the documentation says of a backend under test what steers its tests."""
+
+    column: Column
+
+    def test_the_table_says_what_is_tested(self, backend):
+        """A feature counts as tested where the suite asks for it, and as refused where it is refused."""
+        given = {feature for feature in Feature if self.can(backend, feature)}
+        assert given == {one for one in Feature if self.column.record(one).support is not Support.REFUSED}
+
 
 SUITES = (
     contract.RegistrationContract,
@@ -12,6 +26,7 @@ SUITES = (
     contract.SecretsContract,
     contract.RefusalContract,
     contract.OutageContract,
+    TableContract,
 )
 
 

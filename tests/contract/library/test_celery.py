@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from scripts import contract_columns
 from task_abstraction.backends.celery.backend import CeleryBackend
 from task_abstraction.config import BackendConfig, WorkerPlan
-from task_abstraction.models import Feature
 from task_abstraction.testing import contract
 from tests.acceptance.celery_support import Broker, rabbitmq_broker, redis_broker
 from tests.contract.library.suites import add_suites
@@ -21,7 +21,6 @@ from tests.support.workers import worker
 pytestmark = [pytest.mark.server, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 MODULES = ("task_abstraction.testing.contract.worker", "task_abstraction.testing.contract.worker_limits")
 QUEUES = ["contract", "contract_other"]
-UNLIMITED = frozenset({Feature.TIME_LIMIT, Feature.SOFT_TIME_LIMIT, Feature.CANCEL_RUNNING})
 VISIBILITY_S = 8
 """Longer than a task of the worker contract runs, so that none comes back while it runs."""
 QUORUM = {
@@ -127,6 +126,8 @@ class CeleryFixtures(contract.Fixtures):
 class Prefork(CeleryFixtures):
     """Redis, prefork."""
 
+    column = contract_columns.REDIS
+
     @pytest.fixture(autouse=True)
     def _served(self, on_redis):
         self.place = on_redis
@@ -136,7 +137,8 @@ class Prefork(CeleryFixtures):
 class Threads(CeleryFixtures):
     """Redis, threads."""
 
-    lacks = UNLIMITED
+    column = contract_columns.THREADS
+    lacks = column.lacks
 
     @pytest.fixture(autouse=True)
     def _served(self, on_threads):
@@ -146,6 +148,8 @@ class Threads(CeleryFixtures):
 @pytest.mark.xdist_group("contract on rabbitmq")
 class Classic(CeleryFixtures):
     """RabbitMQ, classic queues."""
+
+    column = contract_columns.CLASSIC
 
     absent = "amqp://user:{password}@127.0.0.1:{port}//"
 
@@ -157,6 +161,8 @@ class Classic(CeleryFixtures):
 @pytest.mark.xdist_group("contract on rabbitmq")
 class Quorum(CeleryFixtures):
     """RabbitMQ, quorum queues."""
+
+    column = contract_columns.QUORUM
 
     absent = "amqp://user:{password}@127.0.0.1:{port}//"
 

@@ -4,6 +4,7 @@ import secrets
 
 import pytest
 
+from scripts import contract_columns
 from task_abstraction.backends.hatchet.backend import HatchetBackend
 from task_abstraction.config import BackendConfig, WorkerPlan
 from task_abstraction.testing import contract
@@ -43,6 +44,7 @@ def place(tmp_path_factory):
 class Hatchet(contract.Fixtures):
     """An engine that was given."""
 
+    column = contract_columns.HATCHET
     wait_s = 60.0
 
     @pytest.fixture(autouse=True)

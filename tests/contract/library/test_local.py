@@ -1,12 +1,17 @@
 """The contract on the backends that need no server."""
 
+from scripts import contract_columns
+from scripts.contract_columns import ACCEPTANCE, ELSEWHERE
 from task_abstraction.models import Feature
 from task_abstraction.testing import ImmediateBackend, MemoryBackend, contract
 from tests.contract.library.suites import add_suites
+from tests.support.workers import ROOT
 
 
 class Memory(contract.Fixtures):
     """Two workers, and a clock that a wait moves."""
+
+    column = contract_columns.MEMORY
 
     def make_backend(self):
         """Make the backend."""
@@ -24,6 +29,8 @@ class Memory(contract.Fixtures):
 class Immediate(contract.Fixtures):
     """Everything inside submit."""
 
+    column = contract_columns.IMMEDIATE
+
     slots = 1
     keeps_delays = queues_tasks = False
 
@@ -40,3 +47,8 @@ def test_every_feature_has_its_place():
     assert set(Feature) == set(contract.fixtures.ASKS) | contract.fixtures.ALWAYS | contract.fixtures.CANCELS | (
         contract.fixtures.REPORTS | contract.fixtures.NO_CALL
     )
+
+
+def test_what_is_tested_elsewhere_is_there():
+    """The table names no test file that does not exist."""
+    assert [name for name in ELSEWHERE.values() if not (ROOT / ACCEPTANCE / name).is_file()] == []

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from scripts import contract_columns
 from task_abstraction.backends.temporal.backend import TemporalBackend
 from task_abstraction.config import BackendConfig, parse_plan
 from task_abstraction.testing import contract
@@ -37,6 +38,7 @@ def place(temporal, tmp_path_factory):
 class TemporalActivity(contract.Fixtures):
     """Tasks as standalone activities."""
 
+    column = contract_columns.TEMPORAL
     wait_s = 60.0
     mode = "activity"
 
