@@ -17,7 +17,7 @@ def shown(name: str, value: Any) -> str:  # noqa: ANN401, PLR0911  # any value; 
         return format_duration(value)
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "none"}[value]
-    if isinstance(value, int) and "memory" in name:
+    if isinstance(value, int) and ("memory" in name or "storage" in name):
         return f"{value // MIB}Mi" if value % MIB == 0 else f"{value / MIB:.1f}Mi"
     if isinstance(value, int) and "cpu" in name:
         return f"{value}m"
