@@ -81,6 +81,15 @@ def rendered(this: Checked, *, project: Project, target: str | None = None) -> t
     )
 
 
+def check_rendered(this: Checked, artifacts: tuple[Artifact, ...]) -> tuple[Finding, ...]:
+    """Return what only the rendered artifacts show: rules over Kubernetes objects."""
+    if not any(artifact.target == "kubernetes" for artifact in artifacts):
+        return ()
+    from taskgen.verifying.rendered import check_rendered as check_objects
+
+    return check_objects(this.plan, artifacts, folder=f"{this.plan.profile.output}/{this.plan.profile.name}")
+
+
 def folders_of(this: Checked, target: str) -> AbstractSet[str]:
     """Return the folders at the top of the output that a target speaks for."""
     spec = this.loaded.specs[target]

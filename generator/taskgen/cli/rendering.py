@@ -99,6 +99,7 @@ def render(  # noqa: PLR0917  # one parameter for each flag
 def _render_one(project: Project, name: str, flags: Flags) -> bool:
     """Render one profile; say whether it went well."""
     from taskgen import pipeline
+    from taskgen.rules.catalogue import blocks
 
     trees = pipeline.tree_inputs(project)
     this = pipeline.checked(name, project=project, overrides=flags.overrides)
@@ -106,6 +107,10 @@ def _render_one(project: Project, name: str, flags: Flags) -> bool:
     if this.blocked:
         return False
     artifacts = pipeline.rendered(this, project=project, target=flags.target)
+    over = pipeline.check_rendered(this, artifacts)
+    said += tell_findings(over, name)
+    if blocks(over):
+        return False
     if flags.stdout:
         for artifact in artifacts:
             say(f"---\n# Source: {name}/{artifact.path}\n{artifact.content.decode()}".rstrip("\n"))

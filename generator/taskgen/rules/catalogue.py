@@ -31,7 +31,7 @@ from taskgen.rules import (
 )
 from taskgen.rules.across import ACROSS
 from taskgen.rules.engine import Breach, Finding, Rule, Severity, collect, rule, run
-from taskgen.rules.guaranteed import GUARANTEED
+from taskgen.rules.guaranteed import ASKED_AGAIN, GUARANTEED
 from taskgen.rules.pending import PENDING
 
 MODULES: Final = (
@@ -71,6 +71,8 @@ def waivers_name_rules(plan: Plan) -> Iterator[Breach]:
     """Every waiver names a rule that can find something."""
     known = {entry.id for entry in ALL_RULES}
     for name in plan.profile.waivers:
+        if name in ASKED_AGAIN:
+            continue
         if name in GUARANTEED:
             yield Breach(f"waivers.{name}", f"{name} always holds: {GUARANTEED[name].how}", "remove the waiver")
         elif name in PENDING:

@@ -2,10 +2,9 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from taskgen.artifact import Artifact
 
@@ -16,20 +15,27 @@ class UnreadableError(Exception):
     """A file that is no YAML, has a duplicate key, or holds something else than objects."""
 
 
-# The C loader takes 4 ms for 19 objects, a round-trip loader 57 (verifying.md 3); some builds of PyYAML lack it.
-_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+@cache
+def _strict() -> Any:  # noqa: ANN401  # a class that is made at run time
+    """Return PyYAML's loader, refusing what a mapping would forget.
 
+    Its C loader takes 4 ms for 19 objects, a round-trip loader 57; some builds of PyYAML lack it.
+    """
+    import yaml
 
-class _Strict(_Base):  # type: ignore[misc]  # chosen at run time
-    """Refuses what a mapping would forget."""
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key.value, str) or key.value in seen:
-                raise UnreadableError(f"line {key.start_mark.line + 1}: key {key.value!r} is no text, or there twice")
-            seen.add(key.value)
-        return dict(super().construct_mapping(node, deep))
+    class Strict(base):  # type: ignore[misc]  # chosen at run time
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if not isinstance(key.value, str) or key.value in seen:
+                    what = f"line {key.start_mark.line + 1}: key {key.value!r}"
+                    raise UnreadableError(f"{what} is no text, or there twice")
+                seen.add(key.value)
+            return dict(super().construct_mapping(node, deep))
+
+    return Strict
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +83,29 @@ class Manifest:
 
 
 def documents(text: str) -> list[Any]:
-    """Return the documents of a YAML text.
+    """Return the documents of a YAML text; without PyYAML, which comes with the extra `verify`, more slowly.
 
     Raises:
         UnreadableError: no YAML, or a duplicate key.
     """
     try:
-        return [document for document in yaml.load_all(text, Loader=_Strict) if document is not None]
+        import yaml
+    except ModuleNotFoundError:
+        return _slowly(text)
+    try:
+        return [document for document in yaml.load_all(text, Loader=_strict()) if document is not None]
     except yaml.YAMLError as error:
+        raise UnreadableError(" ".join(str(error).split())) from None
+
+
+def _slowly(text: str) -> list[Any]:
+    """Read as `documents` does, with the library that reads profiles; its C loader refuses `host:1` in a flow."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return [document for document in YAML(typ="safe", pure=True).load_all(text) if document is not None]
+    except YAMLError as error:
         raise UnreadableError(" ".join(str(error).split())) from None
 
 
@@ -94,11 +115,24 @@ def read(folder: Path, artifact: Artifact) -> tuple[Manifest, ...]:
     Raises:
         UnreadableError: no YAML, a duplicate key, or a document that is no object.
     """
-    found = documents((folder / artifact.path).read_text(encoding="utf-8"))
+    return objects((folder / artifact.path).read_text(encoding="utf-8"), artifact.path)
+
+
+def objects(text: str, path: str) -> tuple[Manifest, ...]:
+    """Return the objects of a text.
+
+    Args:
+        text: of a rendered file.
+        path: of the artifact.
+
+    Raises:
+        UnreadableError: no YAML, a duplicate key, or a document that is no object.
+    """
+    found = documents(text)
     for document in found:
         if not isinstance(document, dict) or not {"apiVersion", "kind"} <= document.keys():
             raise UnreadableError("a document without apiVersion and kind")
-    return tuple(Manifest(artifact.path, document) for document in found)
+    return tuple(Manifest(path, document) for document in found)
 
 
 def is_manifest(artifact: Artifact) -> bool:
