@@ -1,4 +1,4 @@
-"""Servers of the contract suite: each started once for a run, on its first use."""
+"""Servers of the contract suite: those of the acceptance tests."""
 
 from tests.acceptance.conftest import rabbitmq, redis, temporal
 
