@@ -120,7 +120,10 @@ def test_rules_stop_it_as_they_stop_render():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--require", "hadolint"], "error: --require hadolint: no such verifier; there are celery-settings, compose"),
+        (
+            ["--require", "hadolint"],
+            "error: --require hadolint: no such verifier; there are celery-command, celery-settings, compose",
+        ),
         (["--target", "nope"], "error: --target nope: profile dev-celery has the targets"),
         (["--output", "xml"], "error: --output xml: text or json"),
     ],

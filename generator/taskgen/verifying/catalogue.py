@@ -22,6 +22,7 @@ from taskgen.verifying.secrets import Secrets
 from taskgen.verifying.settings import (
     PlanFile,
     PythonModules,
+    celery_command,
     celery_settings,
     hatchet_settings,
     temporal_settings,
@@ -32,6 +33,7 @@ GROUP: Final = "taskgen.verifiers"
 GENERAL: Final = frozenset({"secrets", "yaml"})
 """Verifiers that look at any text: they do not tell whether the one who reads the file would take it."""
 TESTED: Final[Mapping[str, tuple[str, ...]]] = {
+    "celery-command": ("5.7",),
     "celery-settings": ("5.7",),
     "compose": ("5.",),
     "dockerfile": ("2.",),
@@ -51,6 +53,7 @@ TESTED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """How the versions of consumers begin that these verifiers were tested with; others are asked too, with a note."""
 VERIFIERS: Final[Mapping[str, Callable[[Plan], Verifier]]] = {
+    "celery-command": lambda plan: celery_command(plan.profile.app.kind),
     "celery-settings": lambda _: celery_settings(),
     "compose": lambda _: Compose(),
     "dockerfile": lambda _: hadolint(),

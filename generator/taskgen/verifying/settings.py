@@ -82,6 +82,21 @@ def celery_settings() -> BackendSettings:
     )
 
 
+def celery_command(kind: str) -> BackendSettings:
+    """Return the verifier of the commands of an existing application: every flag is one of the installed Celery.
+
+    Args:
+        kind: of the application; only a Celery application has such commands.
+    """
+    return BackendSettings(
+        name="celery-command",
+        probe="celery_command",
+        distribution="celery",
+        file="plan.json" if kind == "celery" else "",
+        remedy="pip install 'taskgen-deploy[celery]'",
+    )
+
+
 def temporal_settings() -> BackendSettings:
     """Return the verifier of temporal_settings.py: the SDK's worker and metrics take every argument."""
     return BackendSettings(

@@ -17,6 +17,10 @@ POOLS = {"thread": "threads", "asynpool": "prefork"}
 """Last words of the modules of pools that are not the names of the pools."""
 
 
+SCHEMES = {"rediss": "redis", "amqps": "amqp", "pyamqp": "amqp"}
+PORTS = {"redis": 6379, "amqp": 5672}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """What one worker should do."""
@@ -136,7 +140,8 @@ def _shutdown(app: Any, tier: TierSettings) -> Iterator[Difference]:  # noqa: AN
 
 def _connection(consumer: Any, planned: Planned) -> Iterator[Difference]:  # noqa: ANN401
     connection, tier = consumer.connection, planned.tier
-    if planned.broker_url:
+    # A list of addresses (`;`) is one broker, whichever of them is connected.
+    if planned.broker_url and ";" not in planned.broker_url:
         wanted, running = _place(planned.broker_url), _place(connection.as_uri())
         if wanted != running:
             yield _unsafe(
@@ -172,11 +177,12 @@ def _connection(consumer: Any, planned: Planned) -> Iterator[Difference]:  # noq
 
 
 def _place(url: str) -> str:
+    """Kind, host, port and database or virtual host of an address, without what only its spelling differs in."""
     parts = urlsplit(url)
-    path = parts.path.strip("/") or ("0" if parts.scheme.startswith("redis") else "")
-    kind = parts.scheme.partition("+")[0].removesuffix("s").removeprefix("py")
-    port = f":{parts.port}" if parts.port else ""
-    return f"{kind}://{parts.hostname}{port}/{unquote(path).strip('/')}"
+    word = parts.scheme.partition("+")[0]
+    kind = SCHEMES.get(word, word)
+    path = unquote(parts.path).strip("/") or ("0" if kind == "redis" else "")
+    return f"{kind}://{parts.hostname}:{parts.port or PORTS.get(kind)}/{path}"
 
 
 def _redelivery(running: float | None, planned: Planned) -> Iterator[Difference]:
