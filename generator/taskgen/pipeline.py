@@ -128,18 +128,10 @@ def users_of(this: Checked, path: str, *, project: Project) -> tuple[str, ...]:
     Raises:
         UsageError: there is no other value of this kind to try.
     """
-    from taskgen.report.explanation import other_than, users
+    from taskgen.report.blame import with_another
+    from taskgen.report.explanation import users
 
-    trail = this.plan.trails.get(path)
-    if trail is None:
-        settable = [entry for entry in this.plan.trails.items() if entry[1].settable == path]
-        if not settable:
-            raise UsageError(f"--used-by: {path} is no derived value; `taskgen explain` without a path lists them")
-        path, trail = settable[0]
-    other = other_than(trail.value)
-    if other is None:
-        raise UsageError(f"--used-by: {path} is {trail.value}, and there is no other value to try")
-    plan = make_plan(this.loaded.profile, grace_limits=this.plan.grace_limits, forced={path: other})
+    plan = with_another(this.loaded.profile, this.plan, path)
     before = rendered(this, project=project)
     return users(before, lambda: rendered(Checked(this.loaded, plan, ()), project=project))
 

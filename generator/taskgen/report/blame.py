@@ -10,10 +10,13 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
+from taskgen.errors import UsageError
+from taskgen.plan.build import LATE_DERIVATIONS, PROFILE_DERIVATIONS, TIER_DERIVATIONS, make_plan
+from taskgen.plan.derivation import Derivation
 from taskgen.plan.model import Plan
 from taskgen.profile.model import Profile
-from taskgen.profile.paths import Parts, join
-from taskgen.report.explanation import other_than
+from taskgen.profile.paths import Parts, join, split
+from taskgen.report.explanation import instead_of_none, other_than
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +77,10 @@ def derived(plan: Plan, tiers: Sequence[str]) -> list[Candidate]:
     at = [f"tiers.{tier}." for tier in tiers]
     found = []
     for path, trail in plan.trails.items():
-        other = _longer(trail.value)
+        other = other_than(trail.value)
         if other is not None and (not path.startswith("tiers.") or any(path.startswith(one) for one in at)):
             found.append(Candidate(path, other))
     return sorted(found, key=lambda candidate: isinstance(candidate.other, bool))
-
-
-def _longer(value: Any) -> Any:  # noqa: ANN401  # any derived value
-    """Return another value that takes as many lines: of a list every entry differs."""
-    if not isinstance(value, tuple):
-        return other_than(value)
-    others = tuple(entry if (other := _longer(entry)) is None else other for entry in value)
-    return others if others != value else None
 
 
 def stated(profile: Profile, tiers: Sequence[str], target: str) -> list[Candidate]:
@@ -94,14 +89,15 @@ def stated(profile: Profile, tiers: Sequence[str], target: str) -> list[Candidat
     for parts, value, options in _leaves(profile, ()):
         of_tier = parts[0] in {"tiers", "families"} and parts[1] not in tiers
         of_target = parts[0] == "targets" and parts[1] != target
-        other = next((option for option in options if option != value), None) if options else _other(value)
+        other = another(value, options)
         if other is not None and not (of_tier or of_target or parts[0] in _NO_CANDIDATES):
             found.append(Candidate(join(parts), other, parts))
     return found
 
 
-def _other(value: Any) -> Any:  # noqa: ANN401  # any leaf of the profile
-    return f"{value}x" if isinstance(value, str) else other_than(value)
+def another(value: Any, options: Sequence[Any]) -> Any:  # noqa: ANN401  # any leaf of the profile
+    """Return another value for a field: of those that the schema lists, else of the same kind."""
+    return next((option for option in options if option != value), None) if options else other_than(value)
 
 
 def _leaves(value: Any, at: Parts, options: tuple[Any, ...] = ()) -> Iterator[tuple[Parts, Any, tuple[Any, ...]]]:  # noqa: ANN401  # any part of the profile
@@ -132,3 +128,31 @@ def replaced(value: Any, parts: Parts, other: Any) -> Any:  # noqa: ANN401  # an
         return {**value, first: replaced(value[first], tuple(rest), other)}
     index = int(first)
     return (*value[:index], replaced(value[index], tuple(rest), other), *value[index + 1 :])
+
+
+def with_another(profile: Profile, plan: Plan, path: str) -> Plan:
+    """Return the plan with another value at a path of the plan or of the profile.
+
+    Raises:
+        UsageError: there is no other value of this kind to try.
+    """
+    name = path if path in plan.trails else next((at for at, one in plan.trails.items() if one.settable == path), None)
+    if name is not None:
+        value = plan.trails[name].value
+        other = instead_of_none(_derivation(name)) if value is None else other_than(value)
+        if other is None:
+            raise UsageError(f"--used-by: {path} is {value}, and there is no other value to try")
+        return make_plan(profile, grace_limits=plan.grace_limits, forced={name: other})
+    parts = split(path)
+    leaf = next((leaf for leaf in _leaves(profile, ()) if leaf[0] == parts), None)
+    if leaf is None:
+        raise UsageError(f"--used-by: {path} is no single value: name one below it")
+    try:
+        return make_plan(replaced(profile, parts, another(*leaf[1:])), grace_limits=plan.grace_limits)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        raise UsageError(f"--used-by: {path} has no other value to try: ask for a value that it goes into") from None
+
+
+def _derivation(name: str) -> Derivation:
+    leaf = name.rpartition(".")[2]
+    return next(part[leaf] for part in (TIER_DERIVATIONS, LATE_DERIVATIONS, PROFILE_DERIVATIONS) if leaf in part)

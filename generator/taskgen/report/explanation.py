@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 from pydantic import BaseModel
 
 from taskgen.artifact import Artifact
 from taskgen.errors import Position, UsageError
-from taskgen.plan.derivation import Trail
+from taskgen.plan.derivation import Derivation, Trail
 from taskgen.plan.facts import TIER_PATHS
 from taskgen.plan.model import Plan, TierPlan
 from taskgen.profile.paths import join, split
@@ -20,6 +20,11 @@ from taskgen.report.values import shown
 
 FURTHER_PATHS: Final = {"time_limit": "task.time_limit"}
 """Paths below a tier of facts that stand in several places: the tier's own is the one to look at first."""
+
+
+_OTHER_WORDS: Final = {"prefork": "threads", "threads": "prefork", "Percent": "Pods", "Pods": "Percent"}
+"""Words of which there are few: any other text would be none of them."""
+_SAMPLES: Final[Mapping[type, Any]] = {timedelta: timedelta(seconds=77), int: 77, float: 77.0, str: "other"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ def _find(plan: Plan, path: str) -> tuple[bool, Any]:
     return True, value
 
 
-def other_than(value: Any) -> Any:  # noqa: ANN401  # any derived value
+def other_than(value: Any) -> Any:  # noqa: ANN401  # any derived value; one return for each kind
     """Return another value of the same kind, to see what changes with it; None where there is none."""
     if isinstance(value, bool):
         return not value
@@ -147,9 +152,18 @@ def other_than(value: Any) -> Any:  # noqa: ANN401  # any derived value
         return value + 1
     if isinstance(value, timedelta):
         return value + timedelta(seconds=1)
-    if isinstance(value, tuple) and value and all(isinstance(entry, float) for entry in value):
-        return (*value, value[-1] + 1)
+    if isinstance(value, str):
+        return _OTHER_WORDS.get(value, f"{value}x")
+    if isinstance(value, tuple):
+        others = tuple(entry if (other := other_than(entry)) is None else other for entry in value)
+        return others if others != value else None
     return None
+
+
+def instead_of_none(derivation: Derivation) -> Any:  # noqa: ANN401  # any derived value
+    """Return a value of the kind that a derivation gives where it gives one."""
+    kinds = get_args(get_type_hints(derivation.function).get("return"))
+    return next((_SAMPLES[kind] for kind in kinds if kind in _SAMPLES), None)
 
 
 def users(before: tuple[Artifact, ...], render: Callable[[], tuple[Artifact, ...]]) -> tuple[str, ...]:

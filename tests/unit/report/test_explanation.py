@@ -7,7 +7,7 @@ from taskgen.errors import UsageError
 from taskgen.profile.files import Project
 from taskgen.profile.loading import profile_names
 from taskgen.report.explanation import explain
-from tests.support.command import ROOT
+from tests.support.command import ROOT, taskgen
 
 PROJECT = Project(ROOT)
 
@@ -97,3 +97,78 @@ def test_users_of_a_value_are_found_by_rendering_again(this):
 
     assert "settings/env/file.env" in users
     assert "settings/env/api.env" not in users
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        pytest.param("tiers.file.pool", "settings/plan.json", id="a word"),
+        pytest.param("tiers.file.scale_down_policies", "kubernetes/eu-1/scaledobject-worker-file.yaml", id="a list"),
+        pytest.param("tiers.file.heartbeat_timeout", "settings/plan.json", id="none so far"),
+        pytest.param("tiers.file.load.rate", "kubernetes/eu-1/scaledobject-worker-file.yaml", id="a typed fact"),
+        pytest.param("monitoring.log_level", "settings/env/file.env", id="one of a few words"),
+    ],
+)
+def test_users_of_every_kind_of_value(this, path, expected):
+    """Whatever a value is, another one is tried in its place."""
+    assert expected in pipeline.users_of(this, path, project=PROJECT)
+
+
+@pytest.mark.parametrize("path", ["tiers.file", "nothing", "tiers.file.queues"])
+def test_users_of_what_is_no_value(this, path):
+    """Mappings and lists as a whole, and what does not exist, have no other value."""
+    with pytest.raises(UsageError):
+        pipeline.users_of(this, path, project=PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        pytest.param(["--used-by"], "--used-by is about one value: name its path", id="used by what"),
+        pytest.param(["--what-if", "load.peak=9/s"], "--what-if is about one value: name its path", id="what of what"),
+        pytest.param(
+            ["x", "--artifact", "out/prod-celery/settings/plan.json:3"],
+            "--artifact explains a line: leave out x",
+            id="a value and a line",
+        ),
+        pytest.param(["--artifact", "out/prod-celery/settings"], "write FILE:LINE", id="no line"),
+        pytest.param(
+            ["--artifact", "/etc/passwd:1"], "no template of this profile makes it", id="a file from elsewhere"
+        ),
+        pytest.param(
+            ["tiers.file.max_replicas", "--what-if", "load.peak=20"],
+            "--what-if tiers.file.load.peak: 20 has no unit",
+            id="a change without unit",
+        ),
+        pytest.param(
+            ["tiers.file.max_replicas", "--what-if", "tiers.file=null"],
+            "--what-if tiers.file=null: then there is no tiers.file.max_replicas",
+            id="a change that takes the value away",
+        ),
+        pytest.param(
+            ["visibility_timeout", "--what-if", "load.peak=9/s"], "belongs under tiers.", id="a change without a tier"
+        ),
+    ],
+)
+def test_wrong_usage(flags, message):
+    """What would be ignored or has no meaning is refused, with the flag that was typed."""
+    done = taskgen("explain", "--profile", "prod-celery", *flags)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_if_of_the_whole_profile():
+    """A key that only the profile has needs no tier in front."""
+    done = taskgen(
+        "explain",
+        "tiers.file.least_monthly_cost",
+        "--profile",
+        "prod-celery",
+        "--what-if",
+        "prices.vcpu_hour=0",
+        check=True,
+    )
+
+    assert "with prices.vcpu_hour=0: " in done.stdout
