@@ -39,8 +39,9 @@ What the author of a backend does
 import time
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -63,6 +64,7 @@ from task_abstraction.models import (
     TaskResult,
 )
 from task_abstraction.policy import TaskPolicy
+from task_abstraction.runtime import tracing
 from task_abstraction.worker_job import WorkerJob
 from task_abstraction.workflow_catalogue import WorkflowCatalogue
 
@@ -89,6 +91,11 @@ class Submission:
     options: SubmitOptions
     policy: TaskPolicy
     due_at: datetime | None = None
+
+
+def with_headers(submission: Submission, headers: Mapping[str, str]) -> Submission:
+    """A submission that carries further headers."""
+    return replace(submission, headers={**submission.headers, **headers}) if headers else submission
 
 
 class BoundBackend:
@@ -238,17 +245,26 @@ class TaskBackend(WorkflowCatalogue):
         if self._job is not None:
             self._job.metrics.submitted(submission.queue, submission.name)
 
+    @contextmanager
+    def _traced(self, submission: Submission) -> Iterator[tuple[Submission, tracing.Sending]]:
+        with tracing.sending(self.backend_type, submission.queue, submission.name) as sending:
+            yield with_headers(submission, sending.headers), sending
+
     def submit_call(self, name: str, call: Call, options: SubmitOptions) -> str:
         """Submit one call with options and return its id."""
         submission = self.prepare(name, call, options)
-        task_id = self._send(submission)
+        with self._traced(submission) as (traced, sending):
+            task_id = self._send(traced)
+            sending.sent(task_id)
         self._accepted(submission)
         return task_id
 
     async def asubmit_call(self, name: str, call: Call, options: SubmitOptions) -> str:
         """Submit one call with options from a running loop and return its id."""
         submission = self.prepare(name, call, options)
-        task_id = await self._asend(submission)
+        with self._traced(submission) as (traced, sending):
+            task_id = await self._asend(traced)
+            sending.sent(task_id)
         self._accepted(submission)
         return task_id
 
@@ -263,7 +279,10 @@ class TaskBackend(WorkflowCatalogue):
     def submit_many(self, name: str, calls: Iterable[Call]) -> list[str]:
         """Submit one task for each call and return the ids in their order."""
         submissions = [self.prepare(name, call, SubmitOptions()) for call in calls]
-        task_ids = self._send_many(submissions)
+        if not submissions:
+            return []
+        with tracing.sending(self.backend_type, submissions[0].queue, name, count=len(submissions)) as sending:
+            task_ids = self._send_many([with_headers(submission, sending.headers) for submission in submissions])
         for submission in submissions:
             self._accepted(submission)
         return task_ids

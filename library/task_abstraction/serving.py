@@ -12,6 +12,7 @@ from task_abstraction.config import TierSettings, is_production, read_setting, r
 from task_abstraction.config.settings import DEFAULT_CONCURRENCY, DEFAULT_GRACE_S
 from task_abstraction.differences import StartReport, compare_job
 from task_abstraction.policy import effective_policy
+from task_abstraction.runtime import tracing
 from task_abstraction.runtime.health_server import HttpService, health_routes
 from task_abstraction.runtime.health_state import HealthState
 from task_abstraction.runtime.worker_metrics import UNKNOWN_TASK, WorkerMetrics
@@ -126,6 +127,7 @@ def serve(
     if planned is not None:
         job.report.set("job", compare_job(job, planned, backend.plan))
     port = read_setting("health_port") if health_port is None else health_port
+    tracing.configure()
     server = HttpService(health_routes(job.health, job.metrics.registry), port=port).start()
     log.info("worker %s: queues %s, %d slots, health port %d", job.name, ",".join(served), job.concurrency, server.port)
     try:

@@ -4,6 +4,7 @@
 
 import uuid
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from task_abstraction.codec import decode_result, encode
 from task_abstraction.config import BackendConfig, WorkerPlan
 from task_abstraction.errors import ConfigurationError, TaskNotFound, TaskNotRegistered, UnsupportedFeature
 from task_abstraction.models import Feature, TaskResult, WorkflowResult
+from task_abstraction.runtime.tracing import sending
 from task_abstraction.steps import bind_step
 from task_abstraction.workflows import WorkflowDefinition, WorkflowStep, features_of, layers_of
 
@@ -23,6 +25,8 @@ class WorkflowSubmission:
     definition: WorkflowDefinition
     initial: Any
     workflow_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """what every step carries: the trace"""
 
 
 class WorkflowCatalogue(Catalogue):
@@ -112,7 +116,12 @@ class WorkflowCatalogue(Catalogue):
             known = self.definition(step.task_name)
             if known is not None:
                 bind_step(known.fn, initial, step.kwargs or {}, first=True)
-        return self._send_workflow(WorkflowSubmission(definition=definition, initial=initial))
+        queue = self.queue_for(layers_of(definition)[0].steps[0].task_name)
+        with sending(self.backend_type, queue, name) as trace:
+            submission = WorkflowSubmission(definition=definition, initial=initial, headers=trace.headers)
+            workflow_id = self._send_workflow(submission)
+            trace.sent(workflow_id)
+        return workflow_id
 
     def get_workflow_result(self, workflow_id: str, *, timeout: float | None = None) -> WorkflowResult[Any]:
         """Return what is known about a workflow; with `timeout` (seconds) wait for its end.

@@ -14,7 +14,6 @@ NOT_RENDERED: Final = {
     "regions": "cells of several regions are not rendered yet",
     "bootstrap": "bootstrap steps are not rendered yet: run them in your pipeline",
     "monitoring.alerts.receivers": "Alertmanager routes are not rendered yet",
-    "monitoring.tracing.otlp": "the worker does not send traces yet",
     "monitoring.dashboards": "dashboards are not rendered yet",
     "dead_letter.retention": "dead letters are kept until somebody replays or purges them",
     "monitoring.aliases": "metric names of older documents are not exported yet",

@@ -21,6 +21,7 @@ from task_abstraction.backends.celery.wrapper import register_all
 from task_abstraction.config import WorkerPlan
 from task_abstraction.differences import StartReport
 from task_abstraction.errors import BackendUnavailable
+from task_abstraction.runtime import tracing
 from task_abstraction.runtime.health_state import HealthState
 from task_abstraction.worker_job import WorkerJob
 
@@ -138,10 +139,14 @@ def run(
         measure_with(None)
         forget_job()
 
+    def child_ends(**_: object) -> None:
+        tracing.flush()
+
     connections = (
         (signals.setup_logging, keep_our_logging),
         (signals.worker_shutting_down, draining),
         (signals.worker_process_init, child_started),
+        (signals.worker_process_shutdown, child_ends),
     )
     for signal, receiver in connections:
         signal.connect(receiver, weak=False)

@@ -77,7 +77,7 @@ def build(
     app: LibraryCelery, submission: WorkflowSubmission, queue_of: Callable[[str], str], encode: Callable[[Any], Any]
 ) -> Canvas:
     """Turn a workflow into a canvas; every parallel pattern is a chord, so that each layer has one value and one id."""
-    builder = _Builder(app, queue_of, {})
+    builder = _Builder(app, queue_of, submission.headers)
     parts = []
     for number, layer in enumerate(layers_of(submission.definition)):
         steps = tuple(type(step)(step.task_name, encode(step.kwargs or {})) for step in layer.steps)

@@ -18,6 +18,7 @@ from task_abstraction.codec import encode
 from task_abstraction.context import TaskContext
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.execution import run_task
+from task_abstraction.runtime.tracing import TRACE_HEADERS
 from task_abstraction.steps import step_envelope
 from task_abstraction.tasks import TaskDefinition
 
@@ -38,11 +39,16 @@ class LibraryTask(Task[Any, Any]):
     Request = f"{MeteredRequest.__module__}:{MeteredRequest.__name__}"
 
 
+def is_ours(header: str) -> bool:
+    """Whether a header of a message is one of the library or of a trace, and none of Celery."""
+    return header.startswith("x-") or header in TRACE_HEADERS
+
+
 def context_of(task: Any) -> TaskContext:  # noqa: ANN401 - a bound Celery task
     """Context of the attempt that a bound Celery task runs now."""
     request = task.request
     info = request.delivery_info or {}
-    headers = {name: str(value) for name, value in vars(request).items() if name.startswith("x-")}
+    headers = {name: str(value) for name, value in vars(request).items() if is_ours(name)}
 
     def progress(value: Any) -> None:  # noqa: ANN401 - any JSON value
         # Not `update_state`: it asks for the request of its thread, and the body of an async task has another one.
@@ -53,6 +59,7 @@ def context_of(task: Any) -> TaskContext:  # noqa: ANN401 - a bound Celery task
         id=request.id,
         name=task.name,
         attempt=request.retries + 1,
+        system="celery",
         queue=queue_of_routing_key(info.get("routing_key")),
         headers=headers,
         report=progress,

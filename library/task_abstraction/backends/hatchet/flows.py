@@ -53,7 +53,7 @@ def _to_input(backend: "HatchetBackend", submission: WorkflowSubmission, limit_s
         {"parallel": layer.parallel, "steps": [one(step) for step in layer.steps]}
         for layer in layers_of(submission.definition)
     ]
-    return {"layers": layers, "initial": submission.initial}
+    return {"layers": layers, "initial": submission.initial, "headers": dict(submission.headers)}
 
 
 def is_workflow(run: Mapping[str, Any]) -> bool:

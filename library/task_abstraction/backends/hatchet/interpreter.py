@@ -62,9 +62,10 @@ class _Workflow:
     def __init__(self, hatchet: Hatchet, ctx: DurableContext, cancel: Cancel, sealer: Sealer) -> None:
         self._hatchet, self._ctx, self._cancel, self._sealer = hatchet, ctx, cancel, sealer
         self._completed = 0
+        self._headers: Mapping[str, str] = {}
 
     async def run(self, definition: Mapping[str, Any]) -> Any:
-        layers = definition["layers"]
+        layers, self._headers = definition["layers"], definition.get("headers") or {}
         total = sum(len(layer["steps"]) for layer in layers)
         value = definition["initial"]
         for number, layer in enumerate(layers):
@@ -78,7 +79,12 @@ class _Workflow:
         return value
 
     def _item(self, step: Mapping[str, Any], value: Any, position: str) -> Any:
-        headers = {STEP_HEADER: position, ENQUEUED_AT_HEADER: f"{time.time():.6f}", QUEUE_KEY: step["queue"]}
+        headers = {
+            **self._headers,
+            STEP_HEADER: position,
+            ENQUEUED_AT_HEADER: f"{time.time():.6f}",
+            QUEUE_KEY: step["queue"],
+        }
         workflow = self._hatchet.stubs.workflow(name=step["workflow"], input_validator=dict)
         return workflow.create_bulk_run_item(
             dict(self._sealer.seal_json({"args": [value], "kwargs": step["kwargs"]})),

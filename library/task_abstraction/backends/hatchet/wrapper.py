@@ -66,6 +66,7 @@ def context_of(task: Wrapped, ctx: Context) -> TaskContext:
         id=metadata.get(ID_KEY) or ctx.workflow_run_id,
         name=task.definition.name,
         attempt=ctx.retry_count + 1,
+        system="hatchet",
         queue=metadata.get(QUEUE_KEY) or task.queue,
         headers=metadata,
         report=functools.partial(_no_progress, task.definition.name),

@@ -50,6 +50,7 @@ def _context(invocation: Mapping[str, Any], report: Callable[[Any], None]) -> Ta
         id=f"{info.workflow_id or info.activity_id}{step}",
         name=info.activity_type,
         attempt=info.attempt,
+        system="temporal",
         queue=info.task_queue,
         headers=headers,
         report=report,

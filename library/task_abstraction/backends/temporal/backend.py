@@ -109,7 +109,7 @@ class TemporalBackend(TaskBackend):
 
     async def _start_workflow(self, submission: WorkflowSubmission) -> None:
         layers = flows.to_layers(
-            submission.definition, self.queue_for, lambda name, queue: step_options(name, self.policy_for(name, queue))
+            submission, self.queue_for, lambda name, queue: step_options(name, self.policy_for(name, queue))
         )
         await flows.start(await self._connection.client(), submission, layers)
 

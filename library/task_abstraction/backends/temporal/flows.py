@@ -21,7 +21,7 @@ from task_abstraction.backends.temporal.task_workflow import (
 from task_abstraction.codec import encode
 from task_abstraction.models import TaskStatus, WorkflowResult
 from task_abstraction.workflow_catalogue import WorkflowSubmission
-from task_abstraction.workflows import WorkflowDefinition, layers_of
+from task_abstraction.workflows import layers_of
 
 CALL_TIMEOUT = timedelta(seconds=10)
 PAGE = 1000
@@ -29,17 +29,17 @@ PAGE = 1000
 
 
 def to_layers(
-    definition: WorkflowDefinition, queue_of: Callable[[str], str], options_of: Callable[[str, str], TaskOptions]
+    submission: WorkflowSubmission, queue_of: Callable[[str], str], options_of: Callable[[str, str], TaskOptions]
 ) -> list[Layer]:
     """The definition as the interpreter takes it: each step with the queue and the options of its task."""
 
     def step(name: str, kwargs: Any) -> Step:  # noqa: ANN401 - any JSON
         queue = queue_of(name)
-        return Step(name, encode(kwargs or {}), queue, options_of(name, queue))
+        return Step(name, encode(kwargs or {}), queue, options_of(name, queue), dict(submission.headers))
 
     return [
         Layer(layer.parallel, [step(one.task_name, one.kwargs) for one in layer.steps])
-        for layer in layers_of(definition)
+        for layer in layers_of(submission.definition)
     ]
 
 

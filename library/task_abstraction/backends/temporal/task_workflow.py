@@ -6,7 +6,7 @@ The sandbox imports this module anew for each workflow; what is passed through i
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio import workflow
@@ -31,6 +31,7 @@ class Step:
     kwargs: dict[str, Any]
     queue: str
     options: TaskOptions
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -94,7 +95,7 @@ class TaskWorkflow:
         return value
 
     async def _step(self, step: Step, previous: Any, position: str, number: int) -> Any:
-        headers = {STEP_HEADER: position, ENQUEUED_AT_HEADER: f"{workflow.now().timestamp():.6f}"}
+        headers = {**step.headers, STEP_HEADER: position, ENQUEUED_AT_HEADER: f"{workflow.now().timestamp():.6f}"}
         value = await workflow.execute_activity(
             step.task,
             {"args": [previous], "kwargs": step.kwargs, "headers": headers},
