@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -72,6 +73,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                process_group=0,
             )
         wait_until(self._started, what=f"{self.command[0]} on port {self.port}, see {self.folder}/server.log")
         return self
@@ -87,13 +89,22 @@ class Server:
         """End it, gently or with SIGKILL."""
         if self.process is None:
             return
-        (self.process.kill if kill else self.process.terminate)()
+        if kill:
+            self._kill()
+        else:
+            self.process.terminate()
         try:
             self.process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self._kill()
             self.process.wait()
         self.process = None
+
+    def _kill(self) -> None:
+        """Kill its whole process group: RabbitMQ's program is a shell, whose death the broker below it survives."""
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
