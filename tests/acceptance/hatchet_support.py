@@ -103,6 +103,11 @@ def forgotten() -> None:
     return None
 
 
+@task(queue="low_priority", name="PREFIX_stubborn", retry=RetryPolicy(max_attempts=3, initial_delay=AT_ONCE))
+def stubborn(seconds: float) -> str:
+    return work(seconds)
+
+
 @task(queue="low_priority", name="PREFIX_work", retry=RetryPolicy())
 def work(seconds: float, journal: str = "") -> str:
     if journal:
@@ -205,7 +210,7 @@ class Fleet:
         for task in ("add", "who", "flaky", "never", "endless", "say"):
             backend.declare(self.name(task), queue="file_processing")
         backend.declare(self.name("urgent"), queue="high_priority")
-        for task in ("work", "forgotten"):
+        for task in ("work", "stubborn", "forgotten"):
             backend.declare(self.name(task), queue="low_priority")
         return backend
 
@@ -218,6 +223,21 @@ def producing(fleet: Fleet) -> Iterator[HatchetBackend]:
         yield backend
     finally:
         backend.close()
+
+
+def listener_of(worker: Running) -> int:
+    """Process id of the SDK's listener: the child that is not multiprocessing's own helper."""
+    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+    for child in children:
+        with contextlib.suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+    raise AssertionError(f"no listener among {children}")
+
+
+def runs_in(journal: Path) -> list[int]:
+    """Process ids of the workers that began a task, in order."""
+    return [int(line) for line in journal.read_text().split()] if journal.exists() else []
 
 
 class Proxy:

@@ -117,6 +117,14 @@ class TestHatchetDouble:
         reported = [event for event in place.double.events if event.task_run_external_id == task_id]
         assert json.loads(reported[-1].event_payload) == {"result": 40}
 
+    def test_an_answer_never_goes_back(self, place, monkeypatch):
+        """What is not filed yet, gRPC tells: after a wait, and to a producer that did not wait."""
+        monkeypatch.setattr(place.double, "files", False)
+        task_id = place.producer.submit("count", "four")
+
+        assert place.producer.get_result(task_id, timeout=30).result == 4
+        assert place.producer.get_result(task_id).result == 4
+
     def test_a_failed_attempt_may_be_repeated(self, place):
         """The report says so, the second attempt knows that it is one, and its error is the last word."""
         fixed = place.producer.get_result(place.producer.submit("stumble", "once"), timeout=30)
@@ -132,6 +140,16 @@ class TestHatchetDouble:
 
         assert (failed.error, failed.attempts) == ("KeyError: 'key'", 1)
         assert [e.should_not_retry for e in place.double.events if e.task_run_external_id == task_id][-1]
+
+    def test_a_key_has_a_workflow_of_its_own(self, place):
+        """With the limits of the task, the key expression of the engine, and the key among the metadata."""
+        task_id = place.producer.using(idempotency_key="k1").submit("count", "four")
+        registered = place.double.workflows["double_count.once"]
+
+        assert registered.idempotency.expression == "additional_metadata.taskgen_key"
+        assert (registered.tasks[0].action, registered.tasks[0].timeout) == ("double_count:count", "90s")
+        assert json.loads(place.double.runs[task_id].metadata)["taskgen_key"] == "count:k1"
+        assert place.producer.get_result(task_id, timeout=30).result == 4
 
     def test_a_name_that_nobody_registered_is_refused(self, place):
         """The double loses it as the engine does; the producer asks first."""

@@ -1,6 +1,5 @@
 """Hatchet when things end: SIGTERM, kill -9, a listener that dies, an engine out of reach, short-lived producers."""
 
-import contextlib
 import json
 import os
 import signal
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from task_abstraction import TaskStatus
-from tests.acceptance.hatchet_support import Fleet, Proxy, producing
+from tests.acceptance.hatchet_support import Fleet, Proxy, listener_of, producing, runs_in
 from tests.support.servers import free_port, wait_until
-from tests.support.workers import Running, clean_environment
+from tests.support.workers import clean_environment
 
 pytestmark = pytest.mark.server
 PRODUCER = """
@@ -30,21 +29,6 @@ from task_abstraction import get_backend
 get_backend("hatchet").run_worker(queues=["low_priority"], health_port={port})
 """
 PROCESSES = 6
-
-
-def listener_of(worker: Running) -> int:
-    """Process id of the SDK's listener: the child that is not multiprocessing's own helper."""
-    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
-    for child in children:
-        with contextlib.suppress(OSError):
-            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                return int(child)
-    raise AssertionError(f"no listener among {children}")
-
-
-def runs_in(journal: Path) -> list[int]:
-    """Process ids of the workers that began a task, in order."""
-    return [int(line) for line in journal.read_text().split()] if journal.exists() else []
 
 
 class TestStopping:
@@ -91,26 +75,6 @@ class TestStopping:
             running.signal()
             assert running.wait(30) == 0
         assert time.monotonic() - began < 15
-
-    @pytest.mark.slow
-    def test_the_task_of_a_killed_worker_runs_again(self, tmp_path):
-        """After kill -9 of the worker and its listener another one runs the task, also without declared repetitions."""
-        fleet, journal = Fleet(tmp_path), tmp_path / "journal"
-        with producing(fleet) as producer, fleet.worker("low") as spare_or_first, fleet.worker("low") as other:
-            task_id = producer.submit(fleet.name("work"), 8.0, journal=str(journal))
-            wait_until(lambda: runs_in(journal), timeout_s=30, what="begun")
-            killed, spare = (other, spare_or_first) if runs_in(journal)[0] == other.pid else (spare_or_first, other)
-            listener = listener_of(killed)
-            os.kill(killed.pid, signal.SIGKILL)
-            os.kill(listener, signal.SIGKILL)
-            began = time.monotonic()
-            wait_until(lambda: len(runs_in(journal)) == 2, timeout_s=120, what="begun again")
-            again_after = time.monotonic() - began
-            done = producer.get_result(task_id, timeout=60)
-
-            assert runs_in(journal)[1] == spare.pid
-            assert (done.status, done.result) == (TaskStatus.COMPLETED, "done")
-            assert 15 < again_after < 75, "30 s without heartbeat, and up to 30 s of polling"
 
 
 class TestListener:

@@ -85,6 +85,8 @@ class HatchetDouble(DispatcherServicer, AdminServiceServicer, WorkflowServiceSer
         self.runs: dict[str, Run] = {}
         self.workers: dict[str, Worker] = {}
         self.events: list[dispatcher.StepActionEvent] = []
+        self.files = True
+        """whether REST tells the present state of a run; the engine files it later than it knows it"""
         self.stopped = threading.Event()
         self.grpc_port = self.rest_port = 0
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
+    from hatchet_sdk.contracts.v1.workflows_pb2 import CreateWorkflowVersionRequest
+
     from tests.support.hatchet_double import HatchetDouble, Run, Worker
 
 POLL_S = 0.05
@@ -27,7 +29,22 @@ def answer(double: "HatchetDouble", method: str, path: str, query: Mapping[str, 
         if method == "PATCH" and path.startswith("/api/v1/workers/") and last in double.workers:
             double.workers[last].paused = bool(body["isPaused"])
             return _worker(double.workers[last])
+        if method == "GET" and path.endswith("/versions"):
+            found = [one for one in double.workflows.values() if double.workflow_id(one.name) == path.split("/")[-2]]
+            return _version(found[0]) if found else None
     return None
+
+
+def _version(registered: "CreateWorkflowVersionRequest") -> Mapping[str, object]:
+    step = registered.tasks[0]
+    task = {
+        "ReadableId": step.readable_id,
+        "Action": step.action,
+        "Timeout": step.timeout,
+        "ScheduleTimeout": step.schedule_timeout,
+        "Retries": step.retries,
+    }
+    return {"workflowConfig": {"DefaultPriority": registered.default_priority, "Tasks": [task]}}
 
 
 def _workflow(double: "HatchetDouble", name: str) -> Mapping[str, object]:
@@ -37,6 +54,8 @@ def _workflow(double: "HatchetDouble", name: str) -> Mapping[str, object]:
 
 def _run(double: "HatchetDouble", run: "Run") -> Mapping[str, object]:
     step = double.step(run)
+    if not double.files:
+        return {"taskExternalId": run.id, "actionId": step.action, "status": "QUEUED"}
     return {
         "taskExternalId": run.id,
         "actionId": step.action,

@@ -18,6 +18,9 @@ pytestmark = pytest.mark.server
 MODULES = "task_abstraction.testing.contract.worker,task_abstraction.testing.contract.worker_limits"
 
 
+HOLDS = "task_abstraction.testing.contract.worker_holds"
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Connection parameters of the engine, in a namespace that a worker serves."""
@@ -30,15 +33,29 @@ def place(tmp_path_factory):
         "TASK_MODULES": MODULES,
         "TASK_WORKER_CONCURRENCY": "2",
     }
+    params = {
+        "token": engine["HATCHET_CLIENT_TOKEN"],
+        "server_url": engine["HATCHET_CLIENT_SERVER_URL"],
+        "host_port": engine["HATCHET_CLIENT_HOST_PORT"],
+        "tls_strategy": engine.get("HATCHET_CLIENT_TLS_STRATEGY", "tls"),
+        "namespace": namespace,
+    }
     with worker(settings, tmp_path_factory.mktemp("hatchet"), "--queues", "contract,contract_other") as running:
         assert running.pid
-        yield {
-            "token": engine["HATCHET_CLIENT_TOKEN"],
-            "server_url": engine["HATCHET_CLIENT_SERVER_URL"],
-            "host_port": engine["HATCHET_CLIENT_HOST_PORT"],
-            "tls_strategy": engine.get("HATCHET_CLIENT_TLS_STRATEGY", "tls"),
-            "namespace": namespace,
-        }
+        yield params
+
+
+@pytest.fixture(scope="module")
+def registered(place, tmp_path_factory):
+    """A worker that has been there once: the engine takes a name only after that, while tests submit before."""
+    settings = {**environment_of(place), "TASK_MODULES": HOLDS}
+    with worker(settings, tmp_path_factory.mktemp("registering"), "--queues", "default"):
+        pass
+
+
+def environment_of(params):
+    """Variables of a worker with these connection parameters."""
+    return {"TASK_BACKEND_TYPE": "hatchet", **{f"HATCHET_CLIENT_{name.upper()}": params[name] for name in params}}
 
 
 class Hatchet(contract.Fixtures):
@@ -64,3 +81,24 @@ class Hatchet(contract.Fixtures):
 
 
 add_suites(globals(), Hatchet)
+
+
+@pytest.mark.usefixtures("registered")
+class TestHatchetWorker(Hatchet, contract.WorkerContract):
+    """Workers of Hatchet."""
+
+    wait_s = 120.0  # the engine gives a lost task to another worker after up to 60 s
+
+    def worker_environment(self, folder):
+        """A worker of the test's own in the same namespace."""
+        del folder  # it needs no settings beside the plan
+        return environment_of(self.params)
+
+    @pytest.mark.parametrize("shutdown", ["cut"])
+    def test_a_cut_gives_its_task_back_once(self, stage, shutdown):
+        """A thread cannot be cut: its result would be thrown away, and it would run twice: no start."""
+        refused = stage.start()
+
+        assert shutdown == "cut"
+        assert refused.exit_code(self.wait_s) == 1
+        assert "Hatchet cannot cut the synchronous task 'contract_hold'" in refused.text()

@@ -36,6 +36,13 @@ class TestRefusals:
         with pytest.raises(ConfigurationError, match=r"task name 'a\.b': Hatchet takes no dots"):
             make_backend().register_task(add, "a.b")
 
+    def test_a_name_that_begins_with_the_namespace(self, make_backend, monkeypatch):
+        """The SDK would not put the namespace before it, and nobody would find it."""
+        monkeypatch.setenv("HATCHET_CLIENT_NAMESPACE", "Shop")
+        make_backend().register_task(add, "shopping")
+        with pytest.raises(ConfigurationError, match=r"task name 'shop_add' begins with the namespace 'shop_'\. Give"):
+            make_backend().register_task(add, "shop_add")
+
     def test_a_delay_with_an_idempotency_key(self, make_backend):
         """The engine would drop the run in silence, and its id with it."""
         with pytest.raises(UnsupportedFeature, match=r"^Hatchet cannot honour 'idempotency_key' on task") as raised:

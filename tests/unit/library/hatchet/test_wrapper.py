@@ -130,6 +130,16 @@ def test_the_last_attempt_fails_the_task(setting):
     assert setting.counted("task_retried_total", "failing") == 0
 
 
+def test_an_attempt_beyond_the_policy_is_not_repeated_for_an_error_that_must_not_be(setting):
+    """A replay gives attempts anew, and their numbers go on."""
+    from hatchet_sdk import NonRetryableException
+
+    with pytest.raises(NonRetryableException, match=r"^ValueError: no$"):
+        setting.tasks["failing"].mock_run(Envelope(["value"]), retry_count=2)
+    with pytest.raises(OSError, match="no"):
+        setting.tasks["failing"].mock_run(Envelope(["os"]), retry_count=2)
+
+
 class TestRegistration:
     """What the engine is told."""
 
