@@ -94,7 +94,7 @@ def on_rabbitmq(rabbitmq, redis, tmp_path_factory):
         "backends.celery.broker.kind=rabbitmq",
         "backends.celery.broker.url={secret: broker, key: url}",
         "backends.celery.broker.queue_type=quorum",
-        "backends.celery.broker.heartbeat=6s",
+        "backends.celery.broker.heartbeat=8s",
         "backends.celery.broker.management_url={secret: broker, key: management_url}",
         f"backends.celery.results={{kind: redis, url: '{redis.url(11)}'}}",
     ]
