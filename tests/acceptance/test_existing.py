@@ -1,5 +1,6 @@
 """An application that imports nothing of ours, deployed from a profile: what is rendered, on real brokers."""
 
+import asyncio
 import json
 import signal
 import uuid
@@ -9,6 +10,7 @@ import kombu
 import pytest
 from celery import Celery
 
+from task_abstraction.config import BackendConfig, WorkerPlan
 from tests.acceptance.celery_support import Broker, rabbitmq_broker, redis_broker
 from tests.support.command import ROOT
 from tests.support.rendered import Fleet
@@ -181,3 +183,29 @@ def test_a_setting_that_could_lose_work_keeps_production_from_being_ready(redis,
         "tiers.orders.task.idempotent: false (and 1 more)"
     )
     assert "acknowledgement of task orders.tasks.ship: planned late, running early" in said
+
+
+def test_the_backlog_of_a_temporal_worker_of_others_is_counted(temporal):
+    """Workflows that the library knows nothing of wait in their queue: the exporter's source sees them."""
+    from temporalio.client import Client
+
+    from task_abstraction.backends.temporal.backend import TemporalBackend
+
+    host, _, port = temporal.address.partition(":")
+    config = BackendConfig("temporal", {"host": host, "port": int(port), "namespace": "default"})
+    backend = TemporalBackend(config, plan=WorkerPlan(kind="command"))
+
+    async def start(count):
+        client = await Client.connect(temporal.address)
+        for number in range(count):
+            await client.start_workflow("Theirs", id=f"theirs-{uuid.uuid4()}-{number}", task_queue="theirs")
+
+    try:
+        asyncio.run(start(3))
+        wait_until(lambda: backend.queue_stats(["theirs"])["theirs"].waiting == 3, what="the backlog")
+        told = backend.queue_stats(["theirs", "empty"])
+    finally:
+        backend.close()
+
+    assert (told["theirs"].consumers, told["theirs"].in_flight) == (0, None)
+    assert (told["empty"].waiting, told["empty"].oldest_age_s) == (0, 0.0)

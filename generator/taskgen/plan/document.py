@@ -24,12 +24,14 @@ def _numbers(values: dict[str, Any]) -> dict[str, Any]:
 def plan_document(plan: Plan) -> dict[str, Any]:
     """Return the document of the whole profile. Pure; keys and units are those of `task_abstraction.config.plan`."""
     profile = plan.profile
-    # Only an application that may have schedules of its own has to know whether a beat is deployed.
-    beat = {"beat": plan.beat is not None} if profile.app.kind == "celery" else {}
+    foreign: dict[str, Any] = {} if profile.app.kind == "task_abstraction" else {"kind": profile.app.kind}
+    if profile.app.kind == "celery":
+        # Only an application that may have schedules of its own has to know whether a beat is deployed.
+        foreign["beat"] = plan.beat is not None
     return {
         "profile": profile.name,
         "environment": profile.environment,
-        **beat,
+        **foreign,
         "modules": [profile.app.module] if profile.app.module and profile.app.kind == "task_abstraction" else [],
         "default_queue": profile.default_queue,
         "default_backend": _default_backend(plan),

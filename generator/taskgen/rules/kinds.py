@@ -30,12 +30,24 @@ def application_fits_its_kind(plan: Plan) -> Iterator[Breach]:
     for field, (kind, what) in OF_KIND.items():
         if app.kind != kind and getattr(app, field):
             yield Breach(f"app.{field}", f"kind {app.kind}: {what}")
-    if app.kind == "celery":
-        for tier in plan.tiers:
-            if tier.backend != "celery":
-                what = f"a Celery application does not run on {tier.backend}"
-                yield Breach(f"tiers.{tier.name}.backend", what, "give it a profile of its own")
+    for tier in plan.tiers:
+        if app.kind == "celery" and tier.backend != "celery":
+            what = f"a Celery application does not run on {tier.backend}"
+            yield Breach(f"tiers.{tier.name}.backend", what, "give it a profile of its own")
+    yield from _not_counted(plan)
     yield from _schedules(plan)
+
+
+def _not_counted(plan: Plan) -> Iterator[Breach]:
+    """Yield what the exporter would have to know of a command's workers, and cannot."""
+    for tier in plan.tiers if plan.profile.app.kind == "command" else ():
+        at = f"tiers.{tier.name}"
+        if tier.backend == "hatchet":
+            what = "queues on Hatchet are labels that only our own workers set: nobody could count what waits"
+            yield Breach(f"{at}.backend", what, "write the tasks with the library")
+        elif tier.backend == "temporal" and tier.autoscaled and "in_flight" in tier.signals:
+            what = "nobody counts what a worker of your own runs on Temporal"
+            yield Breach(f"{at}.scale.signals", what, "state scale.signals: [backlog]")
 
 
 def _schedules(plan: Plan) -> Iterator[Breach]:

@@ -77,6 +77,8 @@ class WorkerPlan:
     profile: str = ""
     environment: str = ""
     modules: tuple[str, ...] = ()
+    kind: str = "task_abstraction"
+    """Whose workers these are: the library's, an existing Celery application's, or those of a command."""
     beat: bool = False
     """whether the profile runs the beat of an existing Celery application"""
     default_queue: str | None = None

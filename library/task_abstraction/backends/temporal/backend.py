@@ -197,6 +197,9 @@ class TemporalBackend(TaskBackend):
 
         async def ask() -> Mapping[str, QueueStats]:
             client, _, standalone = await self._ready()
+            if self.plan.kind != "task_abstraction":
+                told = await asyncio.gather(*(statistics.foreign_stats(client, queue) for queue in queues))
+                return dict(zip(queues, told, strict=True))
             steps = await flows.unfinished(client)
             found = await asyncio.gather(
                 *(statistics.queue_stats(client, queue, standalone=standalone, steps=steps) for queue in queues)

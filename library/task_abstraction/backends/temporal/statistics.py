@@ -83,3 +83,15 @@ async def queue_stats(client: Client, queue: str, *, standalone: bool, steps: Un
         oldest_age_s=float(max(ages)) if waiting else 0.0,
         consumers=len(pollers_of(activities)),
     )
+
+
+async def foreign_stats(client: Client, queue: str) -> QueueStats:
+    """Backlog, age and consumers of a queue that workers of others serve.
+
+    Which of the open executions need a slot is theirs to know: what is in flight is not told.
+    """
+    answers = await asyncio.gather(*(describe_queue(client, queue, kind) for kind in (ACTIVITIES, WORKFLOWS)))
+    waiting = sum(answer.stats.approximate_backlog_count for answer in answers)
+    oldest = max(answer.stats.approximate_backlog_age.ToSeconds() for answer in answers)
+    consumers = set().union(*(pollers_of(answer) for answer in answers))
+    return QueueStats(waiting=waiting, oldest_age_s=float(oldest) if waiting else 0.0, consumers=len(consumers))
