@@ -19,6 +19,7 @@ class TableContract(contract.Fixtures):
 SUITES = (
     contract.RegistrationContract,
     contract.SubmitContract,
+    contract.StateContract,
     contract.ResultContract,
     contract.RetryContract,
     contract.OptionsContract,

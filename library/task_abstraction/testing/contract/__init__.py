@@ -17,6 +17,7 @@ for _name in (
     "refusals",
     "outages",
     "workers",
+    "states",
 ):
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
@@ -28,6 +29,7 @@ from task_abstraction.testing.contract.refusals import RefusalContract  # noqa: 
 from task_abstraction.testing.contract.registration import RegistrationContract  # noqa: E402
 from task_abstraction.testing.contract.results import ResultContract  # noqa: E402
 from task_abstraction.testing.contract.retries import RetryContract  # noqa: E402
+from task_abstraction.testing.contract.states import StateContract  # noqa: E402
 from task_abstraction.testing.contract.submit import SubmitContract  # noqa: E402
 from task_abstraction.testing.contract.workers import WorkerContract  # noqa: E402
 
@@ -40,6 +42,7 @@ __all__ = [
     "ResultContract",
     "RetryContract",
     "SecretsContract",
+    "StateContract",
     "SubmitContract",
     "WorkerContract",
     "WorkflowContract",
