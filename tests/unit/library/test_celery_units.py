@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -107,6 +108,21 @@ def test_a_delay_beyond_the_visibility_timeout_is_refused_on_redis():
         celery_backend().using(eta=datetime.now(UTC) + timedelta(hours=2))
     celery_backend().using(delay=timedelta(minutes=10))
     celery_backend("amqp://h//").using(delay=timedelta(hours=2))
+
+
+def test_retries_beyond_the_visibility_timeout_are_refused_on_redis():
+    """A task that waits for its next attempt is a delayed message as well."""
+    growing = RetryPolicy(max_attempts=5, initial_delay=timedelta(minutes=20), max_delay=timedelta(days=1))
+
+    def patient():
+        """Is never run."""
+
+    with pytest.raises(
+        UnsupportedFeature, match=r"'retry' on task 'patient' \(9600 s is beyond the visibility timeout"
+    ):
+        celery_backend().register_task(patient, retry=growing)
+    celery_backend("amqp://h//").register_task(patient, retry=growing)
+    celery_backend().register_task(patient, retry=replace(growing, max_attempts=2))
 
 
 @pytest.mark.parametrize(

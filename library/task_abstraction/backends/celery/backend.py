@@ -1,11 +1,10 @@
 """Submit, results, cancel and workers over Celery."""
 
 import contextlib
-import math
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -13,12 +12,11 @@ import amqp.exceptions
 import kombu.exceptions
 import kombu.pools
 import redis.exceptions
-from celery.app.task import Context
 from celery.backends.redis import RedisBackend
 from celery.exceptions import BackendError
 from celery.exceptions import TimeoutError as WaitTimeout
 
-from task_abstraction.backends.celery import probe, worker, workflows
+from task_abstraction.backends.celery import probe, visibility, worker, workflows
 from task_abstraction.backends.celery.application import NO_RESULTS, LibraryCelery, make_app
 from task_abstraction.backends.celery.cancelled import file_cancel
 from task_abstraction.backends.celery.letter_store import CeleryLetterStore
@@ -26,13 +24,14 @@ from task_abstraction.backends.celery.letters import LetterWriter
 from task_abstraction.backends.celery.queues import has_quorum_queues
 from task_abstraction.backends.celery.results import Awaited, NotAwaitable, close_store, to_result
 from task_abstraction.backends.celery.schedules import last_sends
-from task_abstraction.backends.celery.store import SUBMITTED, WORKFLOW
+from task_abstraction.backends.celery.store import SUBMITTED, WORKFLOW, put_new
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result, encode
 from task_abstraction.config import BackendConfig, WorkerPlan, redact
 from task_abstraction.config.redaction import remember_secrets_of
-from task_abstraction.errors import BackendUnavailable, ResultTimeout, TaskNotFound, UnsupportedFeature
+from task_abstraction.errors import BackendUnavailable, ResultTimeout, TaskNotFound
 from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult, WorkflowResult
+from task_abstraction.tasks import TaskDefinition
 from task_abstraction.worker_job import WorkerJob
 from task_abstraction.workflow_catalogue import WorkflowSubmission
 
@@ -53,8 +52,6 @@ BROKER_KINDS = {
     "memory": "memory",
     "sqs": "sqs",
 }
-# Default of kombu's redis transport, in seconds.
-VISIBILITY_TIMEOUT_S = 3600
 
 
 class CeleryBackend(TaskBackend):
@@ -123,17 +120,16 @@ class CeleryBackend(TaskBackend):
     def check_options(self, name: str, options: SubmitOptions) -> None:
         """Refuse, besides the table's refusals, a delay that Redis would deliver again and again."""
         super().check_options(name, options)
-        delay = options.delay
-        if delay is None and options.eta is not None:
-            delay = options.eta - datetime.now(options.eta.tzinfo or UTC)
-        if delay is None or self.broker_kind not in {"redis", "sqs"}:
-            return
-        limit = (self.app.conf.broker_transport_options or {}).get("visibility_timeout", VISIBILITY_TIMEOUT_S)
-        if delay.total_seconds() >= limit:
-            feature = Feature.DELAY if options.delay is not None else Feature.ETA
-            reason = f"{delay.total_seconds():.0f} s is beyond the visibility timeout of {limit} s"
-            hint = "Use a schedule, a shorter delay, or RabbitMQ"
-            raise UnsupportedFeature("celery", feature, name, reason=reason, hint=hint)
+        asked = visibility.delay_of(options)
+        if asked is not None:
+            visibility.refuse(asked, kind=self.broker_kind, conf=self.app.conf, name=name)
+
+    def check_definition(self, definition: TaskDefinition) -> None:
+        """Refuse, besides the table's refusals, retries so far apart that Redis would deliver them again and again."""
+        super().check_definition(definition)
+        asked = visibility.delay_of_retries(definition.retry)
+        if asked is not None:
+            visibility.refuse(asked, kind=self.broker_kind, conf=self.app.conf, name=definition.name)
 
     def _send(self, submission: Submission) -> str:
         policy, options = submission.policy, submission.options
@@ -165,21 +161,8 @@ class CeleryBackend(TaskBackend):
     def _mark(
         self, name: str, task_id: str, state: str, value: object = None, *, until: datetime | None = None
     ) -> None:
-        request = Context(task=name, id=task_id)
-        backend: Any = self.app.backend
-        is_redis: bool = isinstance(backend, RedisBackend)  # not narrowed: celery-types knows little of that class
         with self._reaching(self._result_address()):
-            if not is_redis:
-                backend.store_result(task_id, value, state, request=request)
-                return
-            # What store_result does, in one command instead of four: the id is new, so there is no success to
-            # protect, and nobody waits for this state.
-            meta = backend._get_result_meta(value, state, None, request)  # noqa: SLF001
-            record = backend.encode({**meta, "task_id": task_id})
-            limit: tuple[object, ...] = ("EX", backend.expires) if backend.expires else ()
-            if until is not None and backend.expires:  # else a task with a long delay would become an unknown id
-                limit = ("EX", backend.expires + max(0, math.ceil((until - datetime.now(UTC)).total_seconds())))
-            backend.client.execute_command("SET", backend.get_key_for_task(task_id), record, *limit)
+            put_new(self.app.backend, name, task_id, state, value, until=until)
 
     def _unmark(self, task_id: str) -> None:
         try:

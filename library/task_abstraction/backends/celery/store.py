@@ -2,11 +2,14 @@
 
 # ruff: noqa: ANN401, SLF001 - Celery's stores are untyped, and what is changed here has no public name
 
+import math
 import time
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from celery import states
+from celery.app.task import Context
 from celery.backends.redis import RedisBackend
 from redis.exceptions import ResponseError
 
@@ -21,6 +24,22 @@ KEPT = frozenset({states.SUCCESS, states.REVOKED})
 """Final states that no begin replaces; a failed task may be sent again from its dead letter."""
 NOT_BEGUN = frozenset({SUBMITTED, states.REVOKED})
 """States in which the attempt that is counted next may not have begun."""
+
+
+def put_new(store: Any, name: str, task_id: str, state: str, value: Any, *, until: datetime | None) -> None:
+    """Store the first record of a new id; it lives longer where the task is not due before `until`."""
+    request = Context(task=name, id=task_id)
+    if not isinstance(store, RedisBackend):
+        store.store_result(task_id, value, state, request=request)
+        return
+    # What store_result does, in one command instead of four: the id is new, so there is no success to protect, and
+    # nobody waits for this state.
+    redis: Any = store  # celery-types knows little of that class
+    record = redis.encode({**redis._get_result_meta(value, state, None, request), "task_id": task_id})
+    waits_s = 0 if until is None else max(0, math.ceil((until - datetime.now(UTC)).total_seconds()))
+    # Else a task with a long delay would become an unknown id.
+    limit = ("EX", redis.expires + waits_s) if redis.expires else ()
+    redis.client.execute_command("SET", redis.get_key_for_task(task_id), record, *limit)
 
 
 def with_records(store: Any) -> Any:
