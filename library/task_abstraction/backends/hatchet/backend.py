@@ -25,7 +25,7 @@ from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result
 from task_abstraction.config import BackendConfig, WorkerPlan, read_setting, redact
 from task_abstraction.errors import ConfigurationError, UnsupportedFeature
-from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult
+from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult, WorkflowResult
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.loop import PROCESS_LOOP
 from task_abstraction.tasks import TaskDefinition
@@ -252,14 +252,11 @@ class HatchetBackend(TaskBackend):
                 record_cancelled(self, task_id, schedule, limit_s=self._limit_s)
                 return
             run_id = lookup.run_id(task_id)
-        if run_id is None or lookup.look(task_id).is_finished:
+        if run_id is None or (known := lookup.look(task_id)).is_finished:
             return
-        self.cancel_runs([run_id])
-
-    def cancel_runs(self, run_ids: Sequence[str]) -> None:
-        """Cancel runs by the ids of the engine; what they have started is cancelled with them."""
-        rest = self.clients.rest
-        rest.post(f"{rest.stable_tenant}/tasks/cancel", {"externalIds": list(run_ids)}, limit_s=self._limit_s)
+        lookup.cancel_runs([run_id])
+        if isinstance(known, WorkflowResult):  # its worker ends its steps, too, if there is one now
+            lookup.cancel_runs([one for state in ("QUEUED", "RUNNING") for one in lookup.started_by(run_id, state)])
 
     # Health, statistics and life.
 

@@ -22,4 +22,4 @@ def record_cancelled(backend: "HatchetBackend", task_id: str, schedule: Mapping[
     )
     run_id = clients.engine.submit(run, limit_s=limit_s)
     backend.lookup.begun_as(task_id, run_id)
-    backend.cancel_runs([run_id])
+    backend.lookup.cancel_runs([run_id])

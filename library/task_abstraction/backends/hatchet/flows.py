@@ -8,9 +8,12 @@ from task_abstraction.backends.hatchet import results
 from task_abstraction.backends.hatchet.labels import FLOW_KEY, INTERPRETER, STEPS_KEY
 from task_abstraction.backends.hatchet.options import priority_of
 from task_abstraction.codec import encode
+from task_abstraction.encryption import Sealer
 from task_abstraction.models import TaskStatus, WorkflowResult
 from task_abstraction.workflow_catalogue import WorkflowSubmission
 from task_abstraction.workflows import WorkflowStep, layers_of
+
+# ruff: noqa: ANN401 - values of steps are any JSON
 
 if TYPE_CHECKING:
     from task_abstraction.backends.hatchet.backend import HatchetBackend
@@ -30,7 +33,7 @@ def submit(backend: "HatchetBackend", submission: WorkflowSubmission, *, limit_s
     clients.registered.require(INTERPRETER, limit_s=limit_s)
     run = Run(
         workflow=clients.connection.full_name(INTERPRETER),
-        envelope=backend.sealer.seal_json(_to_input(backend, submission, limit_s)),
+        envelope=_to_input(backend, submission, limit_s),
         metadata={FLOW_KEY: definition.name, STEPS_KEY: str(len(definition.steps))},
     )
     workflow_id = clients.engine.submit(run, limit_s=limit_s)
@@ -47,13 +50,48 @@ def _to_input(backend: "HatchetBackend", submission: WorkflowSubmission, limit_s
         workflow, told = backend.clients.variants.workflow(name, queue=chosen, once=False, limit_s=limit_s)
         queue = told or backend.queue_for(name)
         priority = priority_of(None, backend.policy_for(name, queue))
-        return {"workflow": workflow, "queue": queue, "priority": priority, "kwargs": encode(step.kwargs or {})}
+        given = backend.sealer.seal_json({"kwargs": encode(step.kwargs or {})})
+        return {"workflow": workflow, "queue": queue, "priority": priority, "given": given}
 
     layers = [
         {"parallel": layer.parallel, "steps": [one(step) for step in layer.steps]}
         for layer in layers_of(submission.definition)
     ]
-    return {"layers": layers, "initial": submission.initial, "headers": dict(submission.headers)}
+    return {
+        "layers": layers,
+        "initial": backend.sealer.seal_json({"result": submission.initial}),
+        "headers": dict(submission.headers),
+    }
+
+
+def step_input(previous: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The input of a step: the output of the layer before and the keywords of the definition, as they are filed."""
+    return {"previous": previous, "given": given}
+
+
+def opened_step(filed: Mapping[str, Any], sealer: Sealer) -> dict[str, Any]:
+    """The invocation envelope of a step from its input: the value before it is its only argument.
+
+    Raises:
+        PayloadUnreadable: something is encrypted with a key that is not here, or plain where nothing may be.
+    """
+    return {"args": [_value(filed["previous"], sealer)], "kwargs": sealer.open_json(filed["given"])["kwargs"]}
+
+
+def joined(filed: Any, sealer: Sealer) -> dict[str, Any]:
+    """The output of a workflow from those of its last layer.
+
+    Raises:
+        PayloadUnreadable: as in `opened_step`.
+    """
+    return dict(sealer.seal_json({"result": _value(filed, sealer)}))
+
+
+def _value(filed: Any, sealer: Sealer) -> Any:
+    """The value of one output, or the values of those of a parallel layer."""
+    if isinstance(filed, list):
+        return [_value(one, sealer) for one in filed]
+    return results.unwrap(sealer.open_json(filed))
 
 
 def is_workflow(run: Mapping[str, Any]) -> bool:

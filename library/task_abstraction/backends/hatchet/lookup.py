@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -187,25 +187,37 @@ class Lookup:
             metadata = (self._clients.engine.details(task_id, limit_s=self._limit_s) or {}).get(
                 "additionalMetadata", {}
             )
-        found = flows.to_result(task_id, run, metadata, lambda: self._completed_children(task_id))
+        found = flows.to_result(task_id, run, metadata, lambda: len(self.started_by(task_id, "COMPLETED")))
         return self._decode_workflow(found)
 
-    def _completed_children(self, run_id: str) -> int:
-        """Runs that a run has started and that are filed as completed."""
-        rest, found = self._clients.rest, 0
+    def started_by(self, run_id: str, state: str) -> list[str]:
+        """Ids of the runs that a run has started and that are filed in this state."""
+        rest = self._clients.rest
+        found: list[str] = []
         since = datetime.now(UTC) - LONGEST_SEARCH
         query = {
             "parent_task_external_id": run_id,
-            "statuses": "COMPLETED",
+            "statuses": state,
             "since": since.isoformat(),
             "only_tasks": "false",
             "include_payloads": "false",
             "limit": str(PAGE),
         }
         while True:
-            page = {**query, "offset": str(found)}
+            page = {**query, "offset": str(len(found))}
             answer = rest.get(f"{rest.stable_tenant}/workflow-runs", page, limit_s=self._limit_s)
             rows = (answer or {}).get("rows") or []
-            found += len(rows)
+            found += [str(row["taskExternalId"]) for row in rows]
             if len(rows) < PAGE:
                 return found
+
+    def cancel_runs(self, run_ids: Sequence[str]) -> None:
+        """Cancel runs."""
+        rest = self._clients.rest
+        if run_ids:
+            rest.post(f"{rest.stable_tenant}/tasks/cancel", {"externalIds": list(run_ids)}, limit_s=self._limit_s)
+
+    def is_cancelled(self, run_id: str) -> bool:
+        """Whether a run was cancelled."""
+        worked_on = self._clients.engine.details(run_id, limit_s=self._limit_s)
+        return worked_on is not None and worked_on["status"] == "CANCELLED"

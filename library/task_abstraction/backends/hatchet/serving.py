@@ -53,7 +53,7 @@ def tasks_of(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) -> Tas
     own = [task for name, task in made.items() if backend.queue_for(name) in job.queues]
     if not taken:
         raise ConfigurationError("no task to run. Set TASK_MODULES or --app to modules with tasks", source="--app")
-    return Tasks(own=own, taken=taken, interpreter=interpreter(hatchet, backend.cancel_runs, backend.sealer))
+    return Tasks(own=own, taken=taken, interpreter=interpreter(hatchet, backend.lookup, backend.sealer))
 
 
 def _standalones(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) -> Iterator[Standalone[Any, Any]]:

@@ -15,6 +15,7 @@ from hatchet_sdk import Context, Hatchet, NonRetryableException
 from hatchet_sdk.runnables.workflow import Standalone
 from hatchet_sdk.types.priority import Priority
 
+from task_abstraction.backends.hatchet.flows import opened_step
 from task_abstraction.backends.hatchet.labels import ID_KEY, QUEUE_KEY, describe
 from task_abstraction.backends.hatchet.limits import UnsendableResultError, checked_result, reportable
 from task_abstraction.backends.hatchet.options import priority_of
@@ -27,7 +28,7 @@ from task_abstraction.models import Feature, Reason
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.execution import arun_task, describe_error, enqueued_at, run_task
 from task_abstraction.runtime.worker_metrics import WorkerMetrics
-from task_abstraction.steps import step_envelope
+from task_abstraction.steps import STEP_HEADER, step_envelope
 from task_abstraction.tasks import TaskDefinition
 
 log = logging.getLogger("task_abstraction.hatchet")
@@ -176,6 +177,14 @@ def _sealed(task: Wrapped, error: Exception, *, again: bool) -> Exception:
     return Sealed(text) if again else NonRetryableException(text)
 
 
+def opened_envelope(task: Wrapped, filed: Mapping[str, Any], context: TaskContext) -> Mapping[str, Any]:
+    """The arguments of an attempt in clear; those of a step are bound to its function here."""
+    if STEP_HEADER not in context.headers:
+        opened: Mapping[str, Any] = task.sealer.open_json(filed)
+        return opened
+    return step_envelope(task.definition.fn, opened_step(filed, task.sealer), context.headers)
+
+
 def body_of(task: Wrapped) -> Callable[..., Any]:
     """The function that the SDK runs; its annotations decide how the SDK reads the output."""
     definition = task.definition
@@ -183,14 +192,14 @@ def body_of(task: Wrapped) -> Callable[..., Any]:
     def run(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
         context = context_of(task, ctx)
         with counted(task, context):
-            bound = step_envelope(definition.fn, task.sealer.open_json(envelope), context.headers)
-            return checked_result(dict(task.sealer.seal_json({"result": run_task(definition, bound, context)})))
+            opened = opened_envelope(task, envelope, context)
+            return checked_result(dict(task.sealer.seal_json({"result": run_task(definition, opened, context)})))
 
     async def arun(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
         context = context_of(task, ctx)
         with counted(task, context):
-            bound = step_envelope(definition.fn, task.sealer.open_json(envelope), context.headers)
-            return checked_result(dict(task.sealer.seal_json({"result": await arun_task(definition, bound, context)})))
+            opened = opened_envelope(task, envelope, context)
+            return checked_result(dict(task.sealer.seal_json({"result": await arun_task(definition, opened, context)})))
 
     return arun if inspect.iscoroutinefunction(definition.fn) else run
 
