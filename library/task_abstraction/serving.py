@@ -127,6 +127,8 @@ def serve(
     if planned is not None:
         job.report.set("job", compare_job(job, planned, backend.plan))
     port = read_setting("health_port") if health_port is None else health_port
+    if backend.sealer.codec is not None:
+        log.info("payloads are encrypted with key %s", backend.sealer.codec.key_id)
     tracing.configure()
     server = HttpService(health_routes(job.health, job.metrics.registry), port=port).start()
     log.info("worker %s: queues %s, %d slots, health port %d", job.name, ",".join(served), job.concurrency, server.port)

@@ -134,6 +134,8 @@ def dry_run(settings: WorkerSettings, queues: Sequence[str]) -> int:
         backend.check_definition(definition)
     unserved = warn_unserved(backend, queues)
     print(f"{backend.config}")  # noqa: T201 - the output of the command
+    if backend.sealer.codec is not None:
+        print(f"payloads are encrypted with key {backend.sealer.codec.key_id}")  # noqa: T201
     print(f"worker {job.name}: tier {job.tier.name}, queues {','.join(queues)}, {job.concurrency} slots")  # noqa: T201
     print(f"{len(job.tasks)} tasks, {len(unserved)} without a queue that is served")  # noqa: T201
     return FAILED if unserved else OK
