@@ -24,7 +24,9 @@ def shown(name: str, value: Any) -> str:  # noqa: ANN401, PLR0911  # any value; 
     if isinstance(value, float):
         return f"{value:g}/s" if name in {"rate", "peak"} else f"{value:g}"
     if isinstance(value, BaseModel):
-        value = {key: getattr(value, key) for key in sorted(value.model_fields_set)}
+        # What is stated, or the defaults where nothing is.
+        fields = sorted(value.model_fields_set) or type(value).model_fields
+        value = {key: entry for key in fields if (entry := getattr(value, key)) is not None}
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {shown(str(key), entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, list | tuple):

@@ -66,6 +66,11 @@ def test_default_says_so(this):
     assert explained(this, "dead_letter.enabled").kind == "default"
 
 
+def test_defaults_are_shown(this):
+    """A mapping of which nothing is stated shows what holds."""
+    assert "vcpu_hour: 0.04" in explained(this, "prices").value
+
+
 def test_what_depends_on_a_value(this):
     """The derived values that a fact goes into are named."""
     assert "tiers.file.slots_for_goal" in explained(this, "tiers.file.load.rate").feeds
