@@ -1,6 +1,7 @@
 """The promise to earlier users: the commands and variables of the seeds, run by a shell, with `uv run` as they say."""
 
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -178,6 +179,17 @@ def test_secured_connections_are_read(tmp_path):
     assert celery.connection_params["broker_url"] == "rediss://username:password@redis-cluster:6380/0"
     assert "password" not in str(celery)
     assert load_config_from_env("hatchet", settings).connection_params["token"] == "your_secure_token_here"  # noqa: S105
+
+
+@shows("000:246")
+def test_rediss_without_parameters_verifies(tmp_path):
+    """Celery alone would verify nothing with the URLs of the block, and refuse the second one; here both verify."""
+    need("celery")
+    _, exported = shell("000:246", tmp_path)
+    app = CeleryBackend(load_config_from_env("celery", exported[-1].settings())).app
+
+    assert "ssl_cert_reqs=required" in str(app.conf.broker_write_url)
+    assert app.backend.connparams["ssl_cert_reqs"] == ssl.CERT_REQUIRED
 
 
 @pytest.fixture
