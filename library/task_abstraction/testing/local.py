@@ -159,7 +159,7 @@ class LocalBackend(TaskBackend):
     def _look(self, task_id: str) -> TaskResult[Any]:
         with self._lock:
             if task_id in self._flows:
-                return self._flows[task_id].result()
+                return self.decoded(self._flows[task_id].result())
             record = self._records.get(task_id)
             if record is None:
                 raise TaskNotFound(task_id)

@@ -183,7 +183,7 @@ class CeleryBackend(TaskBackend):
         with self._reaching(self._result_address()):
             meta = self.app.backend.get_task_meta(task_id, cache=False)
         if meta.get("status") == WORKFLOW:
-            return workflows.state_of(task_id, meta["result"], self._look)
+            return self.decoded(workflows.state_of(task_id, meta["result"], self._look))
         return to_result(task_id, meta, self._decode)
 
     def _send_workflow(self, submission: WorkflowSubmission) -> str:

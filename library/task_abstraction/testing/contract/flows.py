@@ -12,6 +12,7 @@ from task_abstraction.base import TaskBackend
 from task_abstraction.errors import ConfigurationError, TaskFailed, TaskNotFound, TaskNotRegistered
 from task_abstraction.models import Feature, TaskStatus, WorkflowResult
 from task_abstraction.testing.contract.fixtures import Fixtures
+from task_abstraction.testing.contract.tasks import Point
 from task_abstraction.workflows import Parallel, Sequential, WorkflowDefinition
 
 ADD = "contract_add"
@@ -100,6 +101,14 @@ class WorkflowContract(Fixtures):
             first = Parallel([(ADD, {"b": 1}), (ADD, {"b": 2})])
             done = self.run(backend, first, Parallel(["contract_sum", "contract_echo"]), given=1)
             assert done.unwrap() == [5, [2, 3]]
+
+    def test_values_are_rebuilt(self, backend: TaskBackend) -> None:
+        """Input, values between steps and the final value are objects of the annotated class, also in a list."""
+        if self.gives(backend, Feature.CHORD):
+            move = ("contract_move", {"by": 1})
+            assert self.run(backend, Sequential([move, move]), given=Point(1, 2)).unwrap() == Point(3, 4)
+            done = self.run(backend, Sequential([move]), Parallel([move, move]), given=Point(1, 2))
+            assert done.unwrap() == [Point(3, 4), Point(3, 4)]
 
     def test_a_failure_ends_the_workflow(self, backend: TaskBackend) -> None:
         """The error is that of the step; what follows does not run, and the workflow does not stay running."""
