@@ -14,6 +14,8 @@ import yaml
 FOLDER = Path(__file__).parents[1] / "fixtures" / "seeds_library"
 MANIFEST: Mapping[str, Mapping[str, Any]] = yaml.safe_load((FOLDER / "manifest.yaml").read_text(encoding="utf-8"))
 OLD, NEW = "from unstract.task_abstraction import", "from task_abstraction import"
+BROKER = {"CELERY_BROKER_URL": "redis://localhost:6379/0", "CELERY_RESULT_BACKEND": "redis://localhost:6379/1"}
+"""What the text of the seeds has said before it starts a worker of Celery."""
 RECORDER = """#!{python}
 import json, os, sys
 with open(os.environ["RECORD"], "a") as record:
