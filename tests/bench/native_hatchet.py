@@ -19,6 +19,7 @@ LIMITS: dict[str, Any] = {
 }
 """What the plan gives to a task of the tier `low`."""
 hatchet = Hatchet()
+WORKER = f"native-{os.environ['HATCHET_CLIENT_NAMESPACE']}"
 
 
 def _task(body: Callable[..., Any]) -> Any:
@@ -30,6 +31,12 @@ def _task(body: Callable[..., Any]) -> Any:
 
 
 TASKS = {body.__name__: _task(body) for body in BODIES}
+
+
+def is_served() -> bool:
+    """Whether a worker of this application is registered."""
+    rows = hatchet.workers.list().rows or []
+    return any(row.name.endswith(WORKER) and row.status == "ACTIVE" for row in rows)
 
 
 class Client:
@@ -52,4 +59,4 @@ class Client:
 
 
 if __name__ == "__main__":
-    hatchet.worker("native", workflows=list(TASKS.values()), slots=int(os.environ["BENCH_CONCURRENCY"])).start()
+    hatchet.worker(WORKER, workflows=list(TASKS.values()), slots=int(os.environ["BENCH_CONCURRENCY"])).start()

@@ -164,6 +164,8 @@ def hatchet(folder: Path, *, concurrency: int = 4) -> Iterator[Stage]:
 
         given = {"HATCHET_CLIENT_NAMESPACE": namespace, "BENCH_CONCURRENCY": str(concurrency)}
         pid = stack.enter_context(native(["tests.bench.native_hatchet"], given, folder))
+        # Before its worker has registered a task the engine takes a native submit, and loses it.
+        servers.wait_until(native_hatchet.is_served, what="the native worker")
         yield Stage(
             name="hatchet",
             concurrency=concurrency,
