@@ -6,6 +6,10 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 
+from tests.support.fault_table import fault_row, print_faults
+
+__all__ = ["fault_row"]
+
 NOT_RUN = "not run: "
 # A setting of the developer's shell would decide what a worker under test does; an engine is given by HATCHET_CLIENT_*.
 FOREIGN_PREFIXES = ("TASK_", "CELERY_", "TEMPORAL_")
@@ -58,6 +62,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("doubles")
     for text, count in sorted(doubles.items()):
         terminalreporter.line(f"{count:4} test{'s' if count > 1 else ' '}  double of a {text}")
+    print_faults(terminalreporter)
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ").removeprefix(NOT_RUN)
         for report in terminalreporter.stats.get("skipped", [])

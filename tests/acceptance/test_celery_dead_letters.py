@@ -132,7 +132,7 @@ class TestFailedTasks:
         assert stage.producer.get_result(task_id).status == "failed"
         assert counted(stage, "failing", "fail") == ["error"]
 
-    def test_a_poison_task_stops_after_its_attempts(self, stage, tmp_path):
+    def test_a_poison_task_stops_after_its_attempts(self, stage, tmp_path, fault_row):
         """A task that kills its child starts exactly as often as declared; then it is failed and kept."""
         place = tmp_path / "starts"
         task_id = stage.producer.submit("poison", str(place))
@@ -142,14 +142,16 @@ class TestFailedTasks:
         assert place.read_text().splitlines() == ["start"] * 3
         assert (letter["id"], letter["reason"], letter["attempts"]) == (task_id, "worker_lost", 3)
         assert counted(stage, "poison", "poison") == ["worker_lost"]
+        fault_row(f"celery, {stage.broker.kind}", "poison task of 3 attempts")
 
-    def test_a_task_that_outlives_its_limit_is_kept(self, stage):
+    def test_a_task_that_outlives_its_limit_is_kept(self, stage, fault_row):
         """The hard limit ends it, once, with its own reason."""
         task_id = stage.producer.submit("outlive")
         (letter,) = stage.wait_for("limited")
 
         assert (letter["id"], letter["reason"]) == (task_id, "time_limit")
         assert counted(stage, "limited", "outlive") == ["time_limit"]
+        fault_row(f"celery, {stage.broker.kind}", "task outlives its time limit")
 
     @pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # Celery 5.7 calls it
     def test_replay_runs_it_again_under_its_id(self, stage, tmp_path):

@@ -19,6 +19,7 @@ from task_abstraction import (
     TaskNotRegistered,
     TaskStatus,
 )
+from task_abstraction.backends.celery.wrapper import LOST_CHILD_DELAY_S
 from task_abstraction.capabilities import WORKER_METRICS
 from task_abstraction.models import SubmitOptions
 from tests.acceptance.celery_support import QUEUES, Broker, rabbitmq_broker, redis_broker, write_settings
@@ -167,7 +168,7 @@ class TestRunning:
 class TestStopping:
     """SIGTERM, in both modes, and sudden death."""
 
-    def test_drain_lets_a_running_task_end(self, broker, producer, tmp_path):
+    def test_drain_lets_a_running_task_end(self, broker, producer, tmp_path, fault_row):
         """SIGTERM while a task runs: not ready, still live, the task completes, exit code 0."""
         with worker(broker.environment(), tmp_path, "--queues", "low_priority") as running_worker:
             task_id = producer.submit("export_report", 3, seconds_per_page=1.0)
@@ -179,8 +180,9 @@ class TestStopping:
             assert running_worker.sum_of("task_worker_draining") == 1
             assert running_worker.wait() == 0
         assert producer.get_result(task_id).unwrap()["pages"] == 3
+        fault_row(f"celery, {broker.kind}", "SIGTERM, drain")
 
-    def test_cut_gives_the_task_back(self, broker, producer, tmp_path):
+    def test_cut_gives_the_task_back(self, broker, producer, tmp_path, fault_row):
         """Cut ends within its soft timeout; another worker runs the task to its end."""
         tier = {"shutdown": "cut", "soft_shutdown_s": 1, "grace_s": 16, "task": {"acks_late": True, "idempotent": True}}
         settings = write_settings(tmp_path, tier, celeryconfig=LATE)
@@ -195,10 +197,11 @@ class TestStopping:
         with worker(environment, tmp_path, "--queues", "low_priority") as second:
             assert producer.get_result(task_id, timeout=30).unwrap()["pages"] == 4
             assert second.sum_of("task_redelivered_total") == 1
+        fault_row(f"celery, {broker.kind}", "SIGTERM, cut")
         assert took < 4 + 5, "it did not wait for the task"
         assert code == 0
 
-    def test_a_killed_child_is_replaced_and_its_task_runs_again(self, broker, producer, tmp_path):
+    def test_a_killed_child_is_replaced_and_its_task_runs_again(self, broker, producer, tmp_path, fault_row):
         """Kill -9 of the child: with late acknowledgement and a cap the task is tried again, and completes."""
         config = LATE + "task_retry_on_worker_lost = True\n"
         settings = write_settings(tmp_path, {"task": {"acks_late": True}}, celeryconfig=config)
@@ -208,11 +211,14 @@ class TestStopping:
             children = _children_of(running_worker.pid)
             assert len(children) == 1
             os.kill(children[0], signal.SIGKILL)
+            killed = time.time()
 
             result = producer.get_result(task_id, timeout=30)
             assert result.is_completed
             assert result.attempts == 2
             assert running_worker.sum_of("task_retried_total", reason="worker_lost") == 1
+        took = result.started_at.timestamp() - killed
+        fault_row(f"celery, {broker.kind}", "kill -9 of a child", predicted_s=LOST_CHILD_DELAY_S, measured_s=took)
 
 
 def _children_of(pid):

@@ -64,17 +64,7 @@ def recovery_s(fleet: Fleet, tier: str, tmp: Path, *, at_most_s: float) -> float
     return took
 
 
-@pytest.fixture(scope="module")
-def table():
-    """Rows of what was predicted and measured; printed after the last test (see them with -s)."""
-    rows: list[tuple[str, float, float, float]] = []
-    yield rows
-    print(f"\n{'tier':32}   expected    longest   measured")  # noqa: T201 - what the fixture is for
-    for name, *seconds in rows:
-        print(f"{name:32}" + "".join(f"{value:>10.1f}s" for value in seconds))  # noqa: T201 - see above
-
-
-def test_celery_on_redis(redis, tmp_path, table):
+def test_celery_on_redis(redis, tmp_path, fault_row):
     """The task comes back after its visibility timeout and a sweep, counted from its delivery."""
     overrides = [f"backends.celery.broker.url={redis.url(12)}", "backends.celery.broker.visibility_timeout=26s"]
     expected, longest = predicted_s("dev-celery", overrides, "worker")
@@ -82,7 +72,7 @@ def test_celery_on_redis(redis, tmp_path, table):
 
     took = KILL_AFTER_S + recovery_s(fleet, "worker", tmp_path, at_most_s=longest)
 
-    table.append(("celery on redis", expected, longest, took))
+    fault_row("celery, redis", "kill -9, rendered fleet", predicted_s=expected, measured_s=took)
     assert took == pytest.approx(expected, rel=TOLERANCE)
     assert took <= longest + TASK_S
 
@@ -104,17 +94,17 @@ def on_rabbitmq(rabbitmq, redis, tmp_path_factory):
     return fleet, predicted_s("dev-celery", overrides, "worker")
 
 
-def test_celery_on_rabbitmq_without_its_process(on_rabbitmq, tmp_path, table):
+def test_celery_on_rabbitmq_without_its_process(on_rabbitmq, tmp_path, fault_row):
     """A process that is killed closes its connection: the task comes back at once."""
     fleet, (expected, longest) = on_rabbitmq
 
     took = recovery_s(fleet, "worker", tmp_path, at_most_s=longest)
 
-    table.append(("celery on rabbitmq, killed", 0.0, RABBITMQ_CLOSED.total_seconds(), took))
+    fault_row("celery, rabbitmq", "kill -9, rendered fleet", predicted_s=0.0, measured_s=took)
     assert took <= RABBITMQ_CLOSED.total_seconds() < expected
 
 
-def test_celery_on_rabbitmq_without_its_node(on_rabbitmq, tmp_path, table):
+def test_celery_on_rabbitmq_without_its_node(on_rabbitmq, tmp_path, fault_row):
     """A worker that falls silent is given up after its missed heartbeats, counted from its last byte."""
     fleet, (expected, longest) = on_rabbitmq
     with contextlib.ExitStack() as stack:
@@ -131,7 +121,7 @@ def test_celery_on_rabbitmq_without_its_node(on_rabbitmq, tmp_path, table):
         wait_until(lambda: is_busy(heir), timeout_s=2 * longest, what="the task to begin again")
         took = time.monotonic() - silent
 
-    table.append(("celery on rabbitmq, silent", expected, longest, took))
+    fault_row("celery, rabbitmq", "worker falls silent", predicted_s=expected, measured_s=took)
     assert took == pytest.approx(expected, rel=TOLERANCE)
     assert took <= longest + TASK_S
 
@@ -167,7 +157,7 @@ def make_acknowledge(fleet: Fleet, victim: Running, other: Running) -> None:
         ),
     ],
 )
-def test_temporal(temporal, tmp_path, table, name, limits):
+def test_temporal(temporal, tmp_path, fault_row, name, limits):
     """The attempt times out, and the next one begins after the planned delay between attempts."""
     overrides = [
         f"backends.temporal.address={temporal.address}",
@@ -183,6 +173,6 @@ def test_temporal(temporal, tmp_path, table, name, limits):
 
     took = KILL_AFTER_S + recovery_s(fleet, "low", tmp_path, at_most_s=longest)
 
-    table.append((f"temporal, {name}", expected, longest, took))
+    fault_row("temporal", f"kill -9, rendered fleet, {name}", predicted_s=expected, measured_s=took)
     assert took == pytest.approx(expected, rel=TOLERANCE)
     assert took <= longest + TASK_S

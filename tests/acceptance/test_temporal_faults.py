@@ -61,7 +61,7 @@ class TestStopping:
         assert done.status is TaskStatus.COMPLETED
         assert done.attempts == 1
 
-    def test_a_cut_gives_the_task_back(self, temporal, namespace, tmp_path):
+    def test_a_cut_gives_the_task_back(self, temporal, namespace, tmp_path, fault_row):
         """Cut: the task is cancelled when its time is over and runs again on another worker."""
         cut = ("tiers.api.shutdown.mode=cut", "tiers.api.shutdown.soft=1s", "tiers.api.retry.initial_delay=100ms")
         fleet = Fleet(temporal.address, namespace, tmp_path, cut)
@@ -79,10 +79,11 @@ class TestStopping:
 
         assert done.status is TaskStatus.COMPLETED
         assert done.attempts == 2
+        fault_row("temporal", "SIGTERM, cut")
 
     @pytest.mark.parametrize(("heartbeat_s", "limit_s", "predicted_s"), [(3, 600, 4), (None, 8, 9)], ids=str)
     def test_a_killed_worker_is_noticed_in_the_predicted_time(
-        self, temporal, namespace, tmp_path, heartbeat_s, limit_s, predicted_s
+        self, temporal, namespace, tmp_path, fault_row, heartbeat_s, limit_s, predicted_s
     ):
         """After kill -9 the task runs again within heartbeat timeout (else time limit) + 1 s, as planned."""
         overrides = (f"tiers.low.task.time_limit={limit_s}s", "tiers.low.task.soft_time_limit=null")
@@ -104,6 +105,8 @@ class TestStopping:
         assert done.status is TaskStatus.COMPLETED
         assert done.attempts == 2
         recovery = done.started_at.timestamp() - killed
+        noticed = "heartbeat" if heartbeat_s else "time limit"
+        fault_row("temporal", f"kill -9 of a worker, {noticed}", predicted_s=predicted_s, measured_s=recovery)
         assert recovery < predicted_s + 1.5, "the retry delay of a server is at least about 1 s"
 
 

@@ -1,9 +1,8 @@
 """Figures of Hatchet on the engine that HATCHET_CLIENT_* name: `python tests/bench/hatchet_figures.py`.
 
-Ours and the SDK's own client run in turn on the same worker and engine. Not a test: nothing is asserted.
+Starts, refusals, ends and recovery; tests.bench.overhead compares with the SDK's own client. Not a test.
 """
 
-import asyncio
 import os
 import signal
 import statistics
@@ -19,14 +18,11 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "generator"), str(ROOT / "library")]
 warnings.simplefilter("ignore")
 
-from hatchet_sdk import Hatchet  # noqa: E402 - after the path
-
 from task_abstraction import Call, TaskNotFound, TaskNotRegistered  # noqa: E402
 from tests.acceptance.hatchet_support import Fleet, producing  # noqa: E402
 from tests.acceptance.test_hatchet_faults import listener_of, runs_in  # noqa: E402
 from tests.support.servers import wait_until  # noqa: E402
 
-ROUNDS = 60
 BATCH = 200
 
 
@@ -66,33 +62,11 @@ def resident_mib(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def round_trips(fleet: Fleet) -> None:
-    """Submit and wait, ours and native in turn."""
+def refusals(fleet: Fleet) -> None:
+    """How long the answers take that the engine itself does not give."""
     name = fleet.name("who")
-    os.environ["HATCHET_CLIENT_NAMESPACE"] = f"{fleet.prefix}ns"
-    stub = Hatchet().stubs.task(name=name, input_validator=dict, output_validator=dict)
-    payload = {"args": [], "kwargs": {}}
-    ours: list[float] = []
-    native: list[float] = []
-    submits: list[float] = []
-    native_submits: list[float] = []
-
-    async def native_trip() -> None:
-        ref = await stub.aio_run(payload, wait_for_result=False)
-        await ref.aio_result()
-
-    with producing(fleet) as backend, asyncio.Runner() as runner:
+    with producing(fleet) as backend:
         backend.get_result(backend.submit(name), timeout=30)
-        runner.run(native_trip())
-        for _ in range(ROUNDS):
-            ours.append(milliseconds(lambda: backend.get_result(backend.submit(name), timeout=30)))
-            native.append(milliseconds(lambda: runner.run(native_trip())))
-            submits.append(milliseconds(lambda: backend.submit(name)))
-            native_submits.append(milliseconds(lambda: stub.run(payload, wait_for_result=False)))
-        say("round trip of a 50 ms task, ours", spread(ours))
-        say("round trip of a 50 ms task, native aio", spread(native))
-        say("submit, ours", spread(submits))
-        say("submit, native", spread(native_submits))
         unknown = [milliseconds(expect(TaskNotFound, lambda: backend.get_result(str(uuid.uuid4())))) for _ in range(20)]
         say("unknown id -> TaskNotFound", spread(unknown))
         backend.declare("nobody_has_this")
@@ -108,7 +82,7 @@ def main() -> None:
         say("worker: start to /readyz 200", f"{time.monotonic() - began:.1f} s")
         say("worker, idle: main process", f"{resident_mib(file_worker.pid):.0f} MiB")
         say("worker, idle: listener process", f"{resident_mib(listener_of(file_worker)):.0f} MiB")
-        round_trips(fleet)
+        refusals(fleet)
         calls = [Call(({"x": n},)) for n in range(BATCH)]
         began = time.monotonic()
         ids = backend.submit_many(fleet.name("add"), calls)

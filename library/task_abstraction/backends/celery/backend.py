@@ -14,7 +14,6 @@ import kombu.pools
 import redis.exceptions
 from celery.backends.redis import RedisBackend
 from celery.exceptions import BackendError
-from celery.exceptions import TimeoutError as WaitTimeout
 
 from task_abstraction.backends.celery import probe, visibility, worker, workflows
 from task_abstraction.backends.celery.application import NO_RESULTS, LibraryCelery, make_app
@@ -22,14 +21,15 @@ from task_abstraction.backends.celery.cancelled import file_cancel
 from task_abstraction.backends.celery.letter_store import CeleryLetterStore
 from task_abstraction.backends.celery.letters import LetterWriter
 from task_abstraction.backends.celery.queues import has_quorum_queues
-from task_abstraction.backends.celery.results import Awaited, NotAwaitable, close_store, to_result
+from task_abstraction.backends.celery.results import close_store, to_result
 from task_abstraction.backends.celery.schedules import last_sends
 from task_abstraction.backends.celery.store import SUBMITTED, WORKFLOW, put_new
+from task_abstraction.backends.celery.waiting import NotAwaitable, end_of
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result, encode
 from task_abstraction.config import BackendConfig, WorkerPlan, redact
 from task_abstraction.config.redaction import remember_secrets_of
-from task_abstraction.errors import BackendUnavailable, ResultTimeout, TaskNotFound
+from task_abstraction.errors import BackendUnavailable, TaskNotFound
 from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult, WorkflowResult
 from task_abstraction.tasks import TaskDefinition
 from task_abstraction.worker_job import WorkerJob
@@ -208,28 +208,13 @@ class CeleryBackend(TaskBackend):
                 return known
             if isinstance(known, WorkflowResult):
                 return super()._wait(task_id, timeout)
-        seconds = None if timeout == float("inf") else timeout
-        waiting: Any = Awaited(task_id, backend=backend, app=self.app)
         try:
-            with self._reaching(self._result_address()):
-                # Redis announces results; the interval is for result backends that have to be asked.
-                waiting.get(timeout=seconds, propagate=False, interval=0.05, disable_sync_subtasks=False)
-                meta = waiting._get_task_meta()  # noqa: SLF001 - what the wait has just received
-        except WaitTimeout:
-            raise ResultTimeout(task_id, timeout) from None
+            meta = end_of(self.app, task_id, timeout, lambda: self._reaching(self._result_address()))
         except NotAwaitable as answer:
             if answer.state == WORKFLOW:
                 return super()._wait(task_id, timeout)
             raise TaskNotFound(task_id) from None
-        finally:
-            self._stop_listening(waiting)
         return to_result(task_id, meta, self._decode)
-
-    def _stop_listening(self, waiting: Any) -> None:  # noqa: ANN401 - Celery's AsyncResult
-        with contextlib.suppress(*OUTAGES):
-            waiting.backend.remove_pending_result(waiting)
-        # Its finaliser would do the same once more, at any time and without anybody to hear of an outage.
-        waiting.backend = None
 
     def _cancel(self, task_id: str) -> None:
         known = self._look(task_id)

@@ -4,10 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from celery import states
-
-from task_abstraction.backends.celery.application import QuietResult
-from task_abstraction.backends.celery.store import PROGRESS, SUBMITTED, WORKFLOW
+from task_abstraction.backends.celery.store import PROGRESS, SUBMITTED
 from task_abstraction.errors import PayloadUnreadable, TaskNotFound
 from task_abstraction.models import TaskResult, TaskStatus
 from task_abstraction.runtime.execution import describe_error
@@ -22,29 +19,6 @@ STATUS: Mapping[str, TaskStatus] = {
     "IGNORED": TaskStatus.FAILED,
     "REVOKED": TaskStatus.CANCELLED,
 }
-
-
-class NotAwaitable(Exception):  # noqa: N818 - an answer, not a failure
-    """Under an id lies nothing that Celery could wait for: its state says what."""
-
-    def __init__(self, state: str) -> None:
-        self.state = state
-        super().__init__(state)
-
-
-class Awaited(QuietResult):
-    """A result whose wait ends at once where no task of this id was submitted: Celery itself would wait for ever.
-
-    The wait looks at the record once it has subscribed. To look here saves a question of our own before it.
-    """
-
-    not_awaitable = frozenset({states.PENDING, WORKFLOW})
-
-    def _get_task_meta(self) -> Any:  # noqa: ANN401 - Celery's record
-        meta: Any = super()._get_task_meta()  # type: ignore[misc]  # absent from celery-types
-        if meta["status"] in self.not_awaitable:
-            raise NotAwaitable(meta["status"])
-        return meta
 
 
 def _moment(value: Any) -> datetime | None:  # noqa: ANN401 - JSON of a result backend
