@@ -18,7 +18,7 @@ What the author of a backend does
    | `queue_stats(queues)` | `QueueStats` of each queue for the exporter; None where the backend cannot tell; `BackendUnavailable` when blind |
 
    Optional: `_asend`, `_alook`, `_acancel` (async twins; the default runs the sync one in a thread), `_wait(id, timeout)`
-   (the default polls `_look`), `_value(id, name, timeout)` and `_avalue` (only the value of a task that completes; the default waits for the whole result), `_send_many`, `_send_workflow` (then `_look` and `_cancel` know the ids of workflows), `credentials_expire_at()`, `schedules_sent_at(names)`, `_stop(job, graceful)`, `_close()`, `facts()` for capability conditions,
+   (the default polls `_look`), `_value(id, name, timeout)` and `_avalue` (only the value of a task that completes; the default waits for the whole result), `_send_many`, `_send_workflow` (returns the id of the workflow; then `_look` and `_cancel` know the ids of workflows), `credentials_expire_at()`, `schedules_sent_at(names)`, `_stop(job, graceful)`, `_close()`, `facts()` for capability conditions,
    `address()` (redacted, for errors), `default_address`.
 3. In `_serve`: for each definition in `job.tasks` register a wrapper under its name that
    - builds a `TaskContext`, and runs `run_task(definition, envelope, context)` (sync, any thread) or
