@@ -118,7 +118,7 @@ class TestRunning:
             producer.get_result(queued, timeout=0.2)
 
     def test_a_cancelled_task_never_runs(self, broker, producer, tmp_path):
-        """A task that is revoked while it waits ends as cancelled."""
+        """A task that is cancelled while it waits is cancelled at once, and counted when its turn would come."""
         with worker(broker.environment(), tmp_path, "--queues", "low_priority", "--concurrency", "1") as running_worker:
             blocking = producer.submit("export_report", 1, seconds_per_page=2.0)
             wait_until(lambda: producer.get_result(blocking).is_running, timeout_s=10)
@@ -126,7 +126,8 @@ class TestRunning:
             producer.cancel(waiting)
 
             assert producer.get_result(waiting, timeout=20).status is TaskStatus.CANCELLED
-            assert running_worker.sum_of("task_failed_total", reason="cancelled") == 1
+            wait_until(lambda: running_worker.sum_of("task_failed_total", reason="cancelled") == 1, timeout_s=20)
+            assert running_worker.sum_of("task_started_total") == 1
 
     def test_a_delay_is_kept(self, broker, producer, tmp_path):
         """A delayed task starts no sooner, and its wait is counted from the moment when it was due."""

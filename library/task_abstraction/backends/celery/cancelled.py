@@ -43,6 +43,11 @@ def file_cancel(store: Any, task_id: str, name: str) -> None:
     redis.client.transaction(while_waiting, key)
 
 
+def is_cancelled(error: BaseException) -> bool:
+    """Whether an attempt ended because its task had been cancelled before it."""
+    return isinstance(error, Ignore) and error.args == (REASON,)
+
+
 def refuse_cancelled(task: Any) -> None:
     """Raise in a worker whose task was cancelled while no worker heard of it; `store` noticed it at the begin.
 

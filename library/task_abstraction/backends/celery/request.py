@@ -9,6 +9,7 @@ from billiard.exceptions import SoftTimeLimitExceeded, Terminated, TimeLimitExce
 from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.request import Request
 
+from task_abstraction.backends.celery.cancelled import is_cancelled
 from task_abstraction.backends.celery.letters import LetterWriter, letter_of
 from task_abstraction.backends.celery.queues import ServedQueues, queue_of_routing_key
 from task_abstraction.models import Reason
@@ -177,6 +178,8 @@ class MeteredRequest(Request):
         self._keep()
         if isinstance(error, Reject):
             self._count_failed(Reason.ERROR)
+        elif is_cancelled(error):
+            self._count_failed(Reason.CANCELLED)
         elif called_off or getattr(self, "_already_cancelled", False):
             self._count(lambda *_: None)
         else:
