@@ -17,7 +17,7 @@ from tests.support.servers import free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 DOCFLOW = ROOT / "examples" / "docflow"
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 
 
