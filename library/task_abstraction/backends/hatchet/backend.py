@@ -53,8 +53,6 @@ class HatchetBackend(TaskBackend):
         self._made: tuple[Clients, Lookup] | None = None
         self._worker: LibraryWorker | None = None
 
-    # Clients.
-
     def _built(self) -> tuple[Clients, Lookup]:
         if self._made is None or self._made[0].pid != os.getpid():
             if self._made is not None:
@@ -213,8 +211,6 @@ class HatchetBackend(TaskBackend):
             raise not_registered(submission.name)
         return task_id
 
-    # Results.
-
     def _look(self, task_id: str) -> TaskResult[Any]:
         return self.lookup.look(task_id)
 
@@ -277,8 +273,6 @@ class HatchetBackend(TaskBackend):
         made, self._made = self._made, None
         if made is not None:
             made[0].close()
-
-    # Worker.
 
     def run_worker(
         self, *, queues: Sequence[str] | None = None, concurrency: int | None = None, **options: Any
