@@ -1,11 +1,11 @@
 """Tasks as application code sees them: the decorator, the typed task, the handle, the registry of this process."""
 
-import inspect
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
+from task_abstraction.codec import signature_of
 from task_abstraction.errors import ConfigurationError, TaskAlreadyRegistered
 from task_abstraction.models import Call, RetryPolicy, SubmitOptions, TaskResult, TaskStatus
 
@@ -35,7 +35,7 @@ class TaskDefinition:
             TypeError: the call does not fit the signature.
         """
         try:
-            inspect.signature(self.fn).bind(*args, **kwargs)
+            signature_of(self.fn).bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"task '{self.name}': {error}") from None
 
@@ -57,6 +57,12 @@ class Submitter(Protocol):
 
     async def aget_result(self, task_id: str, *, timeout: float | None = None) -> TaskResult[Any]:  # noqa: ASYNC109
         """Return what is known about an id, from a running loop."""
+
+    def value_of(self, task_id: str, name: str, *, timeout: float) -> Any:
+        """Wait for the end of a task and return its value."""
+
+    async def avalue_of(self, task_id: str, name: str, *, timeout: float) -> Any:  # noqa: ASYNC109
+        """Wait for the end of a task and return its value, from a running loop."""
 
     def cancel(self, task_id: str) -> None:
         """Cancel a task."""
@@ -86,6 +92,7 @@ class TaskHandle(Generic[R_co]):
 
     id: str
     backend: Submitter
+    name: str
 
     def result(self) -> TaskResult[R_co]:
         """Return what is known now, without waiting."""
@@ -95,6 +102,10 @@ class TaskHandle(Generic[R_co]):
         """Return where the task stands now."""
         return self.result().status
 
+    def progress(self) -> Any:
+        """Return what the running task has last reported by `current_task().progress(...)`."""
+        return self.result().progress
+
     def wait(self, timeout: float | None = None) -> R_co:
         """Wait up to `timeout` seconds (None: without limit) and return the result.
 
@@ -102,8 +113,8 @@ class TaskHandle(Generic[R_co]):
             ResultTimeout: the time ran out; the task goes on.
             TaskFailed: the task failed or was cancelled.
         """
-        done: TaskResult[R_co] = self.backend.get_result(self.id, timeout=float("inf") if timeout is None else timeout)
-        return done.unwrap()
+        value: R_co = self.backend.value_of(self.id, self.name, timeout=float("inf") if timeout is None else timeout)
+        return value
 
     def cancel(self) -> None:
         """Cancel the task."""
@@ -120,8 +131,8 @@ class TaskHandle(Generic[R_co]):
     async def await_result(self, timeout: float | None = None) -> R_co:  # noqa: ASYNC109 - the twin of `wait`
         """Wait like `wait`, from a running loop."""
         seconds = float("inf") if timeout is None else timeout
-        done: TaskResult[R_co] = await self.backend.aget_result(self.id, timeout=seconds)
-        return done.unwrap()
+        value: R_co = await self.backend.avalue_of(self.id, self.name, timeout=seconds)
+        return value
 
     async def acancel(self) -> None:
         """Cancel the task, from a running loop."""
@@ -197,7 +208,7 @@ class Task(Generic[P, R_co]):
     def submit(self, *args: Any, **kwargs: Any) -> Any:
         """Submit the task and return its handle."""
         backend = _backend()
-        return TaskHandle(backend.submit_call(self.name, Call(args, kwargs), self.options), backend)
+        return TaskHandle(backend.submit_call(self.name, Call(args, kwargs), self.options), backend, self.name)
 
     @overload
     async def asubmit(self: "Task[P, Coroutine[Any, Any, T]]", *args: P.args, **kwargs: P.kwargs) -> TaskHandle[T]: ...
@@ -206,12 +217,12 @@ class Task(Generic[P, R_co]):
     async def asubmit(self, *args: Any, **kwargs: Any) -> Any:
         """Submit the task from a running loop and return its handle."""
         backend = _backend()
-        return TaskHandle(await backend.asubmit_call(self.name, Call(args, kwargs), self.options), backend)
+        return TaskHandle(await backend.asubmit_call(self.name, Call(args, kwargs), self.options), backend, self.name)
 
     def map(self, calls: Iterable[Call]) -> list[TaskHandle[R_co]]:
         """Submit one task for each call."""
         backend = _backend()
-        return [TaskHandle(backend.submit_call(self.name, call, self.options), backend) for call in calls]
+        return [TaskHandle(backend.submit_call(self.name, call, self.options), backend, self.name) for call in calls]
 
 
 class _Registry(Sequence[Task[..., Any]]):

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, cast
 
 from task_abstraction.base import TaskBackend
 from task_abstraction.config import BackendConfig, load_config_from_env, load_config_from_file, read_setting
+from task_abstraction.config.backend import VARIABLES
+from task_abstraction.config.plan import SETTINGS_DIR
+from task_abstraction.config.settings import SETTINGS
 from task_abstraction.errors import BackendNotConfigured
 from task_abstraction.registry import backend_class, get_available_backends
 from task_abstraction.tasks import Submitter, set_backend_finder
@@ -15,6 +18,13 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _backends: dict[str, TaskBackend] = {}
+_by_environment: dict[tuple[object, ...], TaskBackend] = {}
+_TYPE = SETTINGS["backend"].names[0]
+_ALWAYS_READ = (*SETTINGS["environment"].names, SETTINGS_DIR)
+_READ = {
+    backend: (*_ALWAYS_READ, *(name for names in variables.values() for name in names))
+    for backend, variables in VARIABLES.items()
+}
 
 
 def create_backend(backend_type: str, config: BackendConfig | None = None) -> TaskBackend:
@@ -41,6 +51,12 @@ def _resolve(config: BackendConfig | str | os.PathLike[str] | None, backend_type
     return load_config_from_env(name)
 
 
+def _environment() -> tuple[object, ...]:
+    """What a configuration from the environment depends on: every submit of a `Task` asks for its backend."""
+    name = os.environ.get(_TYPE, "")
+    return (os.getpid(), name, *map(os.environ.get, _READ.get(name, _ALWAYS_READ)))
+
+
 def get_backend(
     config: BackendConfig | str | os.PathLike[str] | None = None, *, backend_type: str | None = None
 ) -> TaskBackend:
@@ -48,12 +64,17 @@ def get_backend(
 
     The same settings give the same object, so that a registration made in one module is seen by another.
     """
+    seen = _environment() if config is None and backend_type is None else None
+    if seen is not None and seen in _by_environment:
+        return _by_environment[seen]
     resolved = _resolve(config, backend_type)
     params = {name: str(value) for name, value in sorted(resolved.connection_params.items())}
     key = f"{os.getpid()} {resolved.backend_type} {params} {dict(resolved.worker_config or {})}"
     with _lock:
         if key not in _backends:
             _backends[key] = create_backend(resolved.backend_type, resolved)
+        if seen is not None:
+            _by_environment[seen] = _backends[key]
         return _backends[key]
 
 
@@ -63,6 +84,7 @@ def forget_backends() -> None:
         for backend in _backends.values():
             backend.close()
         _backends.clear()
+        _by_environment.clear()
 
 
 set_backend_finder(cast("Callable[[], Submitter]", get_backend))

@@ -18,7 +18,7 @@ What the author of a backend does
    | `queue_stats(queues)` | `QueueStats` of each queue for the exporter; None where the backend cannot tell; `BackendUnavailable` when blind |
 
    Optional: `_asend`, `_alook`, `_acancel` (async twins; the default runs the sync one in a thread), `_wait(id, timeout)`
-   (the default polls `_look`), `_send_many`, `_send_workflow` (then `_look` and `_cancel` know the ids of workflows), `credentials_expire_at()`, `schedules_sent_at(names)`, `_stop(job, graceful)`, `_close()`, `facts()` for capability conditions,
+   (the default polls `_look`), `_value(id, name, timeout)` and `_avalue` (only the value of a task that completes; the default waits for the whole result), `_send_many`, `_send_workflow` (returns the id of the workflow; then `_look` and `_cancel` know the ids of workflows), `credentials_expire_at()`, `schedules_sent_at(names)`, `_stop(job, graceful)`, `_close()`, `facts()` for capability conditions,
    `address()` (redacted, for errors), `default_address`.
 3. In `_serve`: for each definition in `job.tasks` register a wrapper under its name that
    - builds a `TaskContext`, and runs `run_task(definition, envelope, context)` (sync, any thread) or
@@ -39,8 +39,9 @@ What the author of a backend does
 import time
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -63,8 +64,9 @@ from task_abstraction.models import (
     TaskResult,
 )
 from task_abstraction.policy import TaskPolicy
+from task_abstraction.runtime import tracing
 from task_abstraction.worker_job import WorkerJob
-from task_abstraction.workflows import WorkflowCatalogue
+from task_abstraction.workflow_catalogue import WorkflowCatalogue
 
 T = TypeVar("T")
 POLL_FIRST_S = 0.01
@@ -89,6 +91,11 @@ class Submission:
     options: SubmitOptions
     policy: TaskPolicy
     due_at: datetime | None = None
+
+
+def with_headers(submission: Submission, headers: Mapping[str, str]) -> Submission:
+    """A submission that carries further headers."""
+    return replace(submission, headers={**submission.headers, **headers}) if headers else submission
 
 
 class BoundBackend:
@@ -163,6 +170,14 @@ class TaskBackend(WorkflowCatalogue):
             pause = min(2 * pause, POLL_LONGEST_S)
         return result
 
+    def _value(self, task_id: str, name: str, timeout: float) -> Any:
+        del name
+        return self._wait(task_id, timeout).unwrap()
+
+    async def _avalue(self, task_id: str, name: str, timeout: float) -> Any:  # noqa: ASYNC109 - becomes ResultTimeout
+        del name
+        return (await self.aget_result(task_id, timeout=timeout)).unwrap()
+
     def _send_many(self, submissions: Sequence[Submission]) -> list[str]:
         return [self._send(submission) for submission in submissions]
 
@@ -181,6 +196,13 @@ class TaskBackend(WorkflowCatalogue):
         del names
         return {}
 
+    def check_settings(self) -> None:
+        """Refuse connection settings that can never work, without a connection: `--dry-run` asks for it.
+
+        Raises:
+            ConfigurationError: a setting has no meaning.
+        """
+
     def address(self) -> str:
         """Where the broker or engine is, without secrets."""
         return redact(str(self.config.connection_params.get("address", self.backend_type)))
@@ -195,6 +217,7 @@ class TaskBackend(WorkflowCatalogue):
             TypeError: the arguments do not fit the function, or cannot be sent.
             UnsupportedFeature: the backend cannot honour an option.
         """
+        _ = self.sealer  # keys that this backend cannot use are refused before anything is sent in clear
         if not self.is_known(name):
             raise TaskNotRegistered.task(name)
         definition = self.definition(name)
@@ -222,17 +245,26 @@ class TaskBackend(WorkflowCatalogue):
         if self._job is not None:
             self._job.metrics.submitted(submission.queue, submission.name)
 
+    @contextmanager
+    def _traced(self, submission: Submission) -> Iterator[tuple[Submission, tracing.Sending]]:
+        with tracing.sending(self.backend_type, submission.queue, submission.name) as sending:
+            yield with_headers(submission, sending.headers), sending
+
     def submit_call(self, name: str, call: Call, options: SubmitOptions) -> str:
         """Submit one call with options and return its id."""
         submission = self.prepare(name, call, options)
-        task_id = self._send(submission)
+        with self._traced(submission) as (traced, sending):
+            task_id = self._send(traced)
+            sending.sent(task_id)
         self._accepted(submission)
         return task_id
 
     async def asubmit_call(self, name: str, call: Call, options: SubmitOptions) -> str:
         """Submit one call with options from a running loop and return its id."""
         submission = self.prepare(name, call, options)
-        task_id = await self._asend(submission)
+        with self._traced(submission) as (traced, sending):
+            task_id = await self._asend(traced)
+            sending.sent(task_id)
         self._accepted(submission)
         return task_id
 
@@ -247,7 +279,10 @@ class TaskBackend(WorkflowCatalogue):
     def submit_many(self, name: str, calls: Iterable[Call]) -> list[str]:
         """Submit one task for each call and return the ids in their order."""
         submissions = [self.prepare(name, call, SubmitOptions()) for call in calls]
-        task_ids = self._send_many(submissions)
+        if not submissions:
+            return []
+        with tracing.sending(self.backend_type, submissions[0].queue, name, count=len(submissions)) as sending:
+            task_ids = self._send_many([with_headers(submission, sending.headers) for submission in submissions])
         for submission in submissions:
             self._accepted(submission)
         return task_ids
@@ -290,6 +325,21 @@ class TaskBackend(WorkflowCatalogue):
         if timeout is None:
             return await self._alook(task_id)
         return await _in_thread(self._wait, task_id, timeout)
+
+    def value_of(self, task_id: str, name: str, *, timeout: float) -> Any:
+        """Wait for the end of a task of this name and return its value: what `TaskHandle.wait` does.
+
+        Raises:
+            TaskFailed: the task failed or was cancelled.
+            TaskNotFound: the backend has never seen the id.
+            ResultTimeout: the wait ran out; the task goes on.
+            BackendUnavailable: the backend cannot be asked.
+        """
+        return self._value(task_id, name, timeout)
+
+    async def avalue_of(self, task_id: str, name: str, *, timeout: float) -> Any:  # noqa: ASYNC109
+        """Do what `value_of` does, from a running loop."""
+        return await self._avalue(task_id, name, timeout)
 
     def cancel(self, task_id: str) -> None:
         """Cancel a task that has not begun; a running one where the backend can."""

@@ -10,7 +10,7 @@ from importlib import import_module
 
 from task_abstraction.config import is_production, load_plan, read_setting, redact, resolve_queues
 from task_abstraction.config.settings import SETTINGS
-from task_abstraction.discovery import import_tasks
+from task_abstraction.discovery import import_tasks, look_in_working_directory
 from task_abstraction.errors import BackendNotConfigured, ConfigurationError, TaskBackendError
 from task_abstraction.registry import get_available_backends
 
@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     mode.add_argument("--list-tasks", action="store_true", help="print name, queue, retry and timeout of each task")
     mode.add_argument("--check", action="store_true", help="connect once, print each check, exit 0 or 1")
     mode.add_argument("--dry-run", action="store_true", help="check settings, tasks and queues; connect to nothing")
+    mode.add_argument("--reload", action="store_true", help="start anew when the application changes; development only")
     return made
 
 
@@ -127,17 +128,39 @@ def dry_run(settings: WorkerSettings, queues: Sequence[str]) -> int:
     from task_abstraction.serving import build_job, warn_unserved
 
     backend = get_backend(settings.backend)
+    backend.check_settings()
     job = build_job(backend, queues=queues, concurrency=settings.concurrency, worker_name=settings.worker_name)
     for definition in job.tasks.values():
         backend.check_definition(definition)
     unserved = warn_unserved(backend, queues)
     print(f"{backend.config}")  # noqa: T201 - the output of the command
+    if backend.sealer.codec is not None:
+        print(f"payloads are encrypted with key {backend.sealer.codec.key_id}")  # noqa: T201
     print(f"worker {job.name}: tier {job.tier.name}, queues {','.join(queues)}, {job.concurrency} slots")  # noqa: T201
     print(f"{len(job.tasks)} tasks, {len(unserved)} without a queue that is served")  # noqa: T201
     return FAILED if unserved else OK
 
 
-def run(flags: argparse.Namespace) -> int:
+def reload(words: Sequence[str], settings: WorkerSettings) -> int:
+    """Run the same command without `--reload` in a child process, anew after each change of the application.
+
+    Raises:
+        ConfigurationError: this is production, or there is nothing to watch.
+    """
+    from task_abstraction.reloading import Reloader
+
+    if is_production():
+        raise ConfigurationError(
+            "--reload is for development, and ENVIRONMENT says production. Leave it out", source="--reload"
+        )
+    if not settings.modules:
+        raise ConfigurationError("--reload has no module to watch. Use --app or TASK_MODULES", source="--reload")
+    look_in_working_directory()
+    command = [sys.executable, "-m", "task_abstraction.worker"]
+    return Reloader([*command, *(word for word in words if word != "--reload")], settings.modules).run()
+
+
+def run(flags: argparse.Namespace, words: Sequence[str] = ()) -> int:
     """Do what the flags ask and return the exit code."""
     from task_abstraction.runtime.logs import configure_logging
 
@@ -145,6 +168,8 @@ def run(flags: argparse.Namespace) -> int:
     configure_logging(settings.log_level, settings.log_format)
     if not read_setting("backend", flag=flags.backend):
         log.warning("TASK_BACKEND_TYPE is not set: using %s. Set it, or use --backend", DEFAULT_BACKEND)
+    if flags.reload:
+        return reload(words, settings)
     if flags.check:
         return check(settings)
     if flags.list_tasks:
@@ -176,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from task_abstraction import dead_letter_command
 
             return dead_letter_command.run(words[1:])
-        return run(parser().parse_args(words))
+        return run(parser().parse_args(words), words)
     except TaskBackendError as error:
         text = str(error)
     except Exception as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -17,6 +18,8 @@ from uuid import UUID
 
 _TEXT: tuple[type, ...] = (Decimal, UUID, PurePath)
 _TIMES = (datetime, date, time)
+KEPT = 4096
+"""Functions and classes whose annotations are kept."""
 _FROM_TEXT: Mapping[type, Callable[[str], object]] = {
     Decimal: Decimal,
     UUID: UUID,
@@ -127,17 +130,28 @@ def _decode_class(value: Any, annotation: type) -> Any:  # noqa: PLR0911 - one l
     if annotation is tuple and isinstance(value, list):
         return tuple(value)
     if dataclasses.is_dataclass(annotation) and isinstance(value, Mapping):
-        hints = get_type_hints(annotation, include_extras=True)
+        hints = _hints_of(annotation)
         return annotation(**{name: decode(item, hints.get(name, Any)) for name, item in value.items()})
     if hasattr(annotation, "model_validate") and isinstance(value, Mapping):
         return annotation.model_validate(value)
     return value
 
 
+@lru_cache(maxsize=KEPT)
+def _hints_of(annotated: Any) -> Mapping[str, Any]:
+    return get_type_hints(annotated, include_extras=True)
+
+
+@lru_cache(maxsize=KEPT)
+def signature_of(fn: Callable[..., Any]) -> inspect.Signature:
+    """Signature of a function; reading it costs more than all else that a submit does here."""
+    return inspect.signature(fn)
+
+
 def hints_of(fn: Callable[..., Any]) -> Mapping[str, Any]:
     """Annotations of a function; none where they name something that is not importable."""
     try:
-        return get_type_hints(inspect.unwrap(fn), include_extras=True)
+        return _hints_of(inspect.unwrap(fn))
     except (NameError, TypeError, AttributeError):
         return {}
 
@@ -151,7 +165,7 @@ def decode_call(fn: Callable[..., Any], envelope: Mapping[str, Any]) -> tuple[tu
     """Rebuild the arguments of a task function from its invocation envelope."""
     hints = hints_of(fn)
     args, kwargs = envelope.get("args") or [], envelope.get("kwargs") or {}
-    parameters = list(inspect.signature(fn).parameters.values())
+    parameters = list(signature_of(fn).parameters.values())
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     rest = next((p for p in parameters if p.kind is p.VAR_POSITIONAL), None)
     extra = next((p for p in parameters if p.kind is p.VAR_KEYWORD), None)

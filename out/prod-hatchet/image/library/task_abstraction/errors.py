@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from task_abstraction.models import TaskResult
 
-EXTRAS = {"celery": "celery", "temporal": "temporal", "hatchet": "hatchet"}
+REQUIREMENTS = {
+    "celery": "celery[redis]>=5.7,<5.8",
+    "temporal": "temporalio>=1.35,<2",
+    "hatchet": "hatchet-sdk>=1.43,<2",
+}
+"""What an install line says: the SDK, with the bounds of its extra. The library itself is on no package registry, where
+its name may be somebody else's."""
 
 
 def _rebuild(cls: type["TaskBackendError"], args: tuple[object, ...], state: dict[str, Any]) -> "TaskBackendError":
@@ -58,11 +64,13 @@ class BackendNotInstalled(TaskBackendError, ImportError):
 
     def __init__(self, backend_type: str, reason: object) -> None:
         self.backend_type = backend_type
-        self.extra = EXTRAS.get(backend_type, backend_type)
+        self.extra = backend_type
+        requirement = REQUIREMENTS.get(backend_type)
+        remedy = f" Install with: pip install '{requirement}'" if requirement else ""
         super().__init__(
             f"Failed to create {backend_type} backend: {reason}. "
             f"Install required dependencies for {backend_type} backend.\n"
-            f"Backend '{backend_type}' not available. Install with: pip install 'task-abstraction[{self.extra}]'",
+            f"Backend '{backend_type}' not available.{remedy}",
         )
 
 
@@ -151,6 +159,14 @@ class TaskFailed(TaskBackendError):
         self.result = result
         kind = "Workflow" if hasattr(result, "workflow_id") else "Task"
         super().__init__(f"{kind} {result.task_name} failed: {result.error or result.status}")
+
+
+class PayloadUnreadable(TaskBackendError, ValueError):
+    """Arguments, a result or an error text cannot be decrypted here, or is plain where all has to be encrypted."""
+
+    def __init__(self, reason: str, *, what: str = "the payload cannot be read") -> None:
+        self.reason = reason
+        super().__init__(f"{what}: {reason}")
 
 
 class BackendUnavailable(TaskBackendError, ConnectionError):

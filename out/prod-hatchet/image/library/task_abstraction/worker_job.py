@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from task_abstraction.config import TierSettings
+from task_abstraction.differences import StartReport
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.health_state import HealthState
 from task_abstraction.runtime.worker_metrics import WorkerMetrics
@@ -30,4 +31,6 @@ class WorkerJob:
     queues_of_tasks: Mapping[str, tuple[str, ...]]
     metrics: WorkerMetrics
     health: HealthState
+    report: StartReport
+    """what runs otherwise than planned"""
     stop: threading.Event = field(default_factory=threading.Event)

@@ -127,6 +127,8 @@ class TaskResult(Generic[R_co]):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     attempts: int = 0
+    progress: Any = None
+    """What the running task has last reported by `current_task().progress(...)`; not every backend keeps it longer."""
 
     @property
     def is_pending(self) -> bool:

@@ -29,6 +29,7 @@ WORKER_GAUGES: Final = (
     "task_worker_draining",
     "task_worker_heartbeat_timestamp_seconds",
     "task_worker_event_loop_lag_seconds",
+    "task_worker_plan_differences",
     "task_worker_info",
 )
 WORKER_METRICS: Final = TASK_COUNTERS + TASK_HISTOGRAMS + WORKER_GAUGES
@@ -93,7 +94,7 @@ def _refused(backend: str, feature: Feature, mechanism: str, hint: str) -> Capab
 
 
 F = Feature
-NO_WORKFLOWS: Final = ("not implemented yet", "Submit the steps one by one, or use a celery profile")
+NO_GRAPH: Final = ("workflows are series-parallel", "Write it as sequential and parallel patterns")
 CELERY: Final = (
     _native("celery", F.RESULTS, "result backend", "result store"),
     _refused("celery", F.RESULTS, "no result store is configured", "Set CELERY_RESULT_BACKEND"),
@@ -156,10 +157,10 @@ TEMPORAL: Final = (
     _native("temporal", F.CANCEL_PENDING, "cancel request"),
     _native("temporal", F.CANCEL_RUNNING, "cooperative, seen at a heartbeat"),
     _emulated("temporal", F.BATCH, "gather over one client"),
-    _refused("temporal", F.CHAIN, *NO_WORKFLOWS),
-    _refused("temporal", F.GROUP, *NO_WORKFLOWS),
-    _refused("temporal", F.CHORD, *NO_WORKFLOWS),
-    _refused("temporal", F.DAG, *NO_WORKFLOWS),
+    _native("temporal", F.CHAIN, "one durable interpreter workflow"),
+    _native("temporal", F.GROUP, "one durable interpreter workflow"),
+    _native("temporal", F.CHORD, "one durable interpreter workflow"),
+    _refused("temporal", F.DAG, *NO_GRAPH),
     _native("temporal", F.DURABLE, "workflows"),
     _native("temporal", F.PROGRESS, "heartbeat details"),
     _refused("temporal", F.STREAMING, "the contrib module is experimental", "Use progress, or a hatchet profile"),
@@ -187,17 +188,20 @@ HATCHET: Final = (
     _native("hatchet", F.CANCEL_PENDING, "cancel"),
     _native("hatchet", F.CANCEL_RUNNING, "cooperative for sync code"),
     _native("hatchet", F.BATCH, "run_many"),
-    _refused("hatchet", F.CHAIN, *NO_WORKFLOWS),
-    _refused("hatchet", F.GROUP, *NO_WORKFLOWS),
-    _refused("hatchet", F.CHORD, *NO_WORKFLOWS),
-    _refused("hatchet", F.DAG, *NO_WORKFLOWS),
+    _native("hatchet", F.CHAIN, "one durable interpreter task"),
+    _native("hatchet", F.GROUP, "one durable interpreter task"),
+    _native("hatchet", F.CHORD, "one durable interpreter task"),
+    _refused("hatchet", F.DAG, *NO_GRAPH),
     _native("hatchet", F.DURABLE, "durable_task"),
-    _emulated("hatchet", F.PROGRESS, "log or metadata"),
+    _refused(
+        "hatchet",
+        F.PROGRESS,
+        "a running run holds no value that a caller could read",
+        "Write it to a store of your own, or use a celery or temporal profile",
+    ),
     _native("hatchet", F.STREAMING, "put_stream"),
     _native("hatchet", F.CRON, "on_crons"),
-    _refused(
-        "hatchet", F.DEAD_LETTER, "not implemented yet", "Failed runs stay in the engine: list and replay them there"
-    ),
+    _emulated("hatchet", F.DEAD_LETTER, "failed runs of the engine; purged by its retention alone"),
     _emulated("hatchet", F.ENCRYPTION, "codec inside the invocation envelope"),
     _native("hatchet", F.RATE_LIMIT, "static or dynamic keys"),
     _native("hatchet", F.CONCURRENCY_KEY, "ConcurrencyExpression"),

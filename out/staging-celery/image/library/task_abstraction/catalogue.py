@@ -4,12 +4,14 @@ import logging
 from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar, overload
 
 from task_abstraction.capabilities import CAPABILITIES, Capability, capability
 from task_abstraction.config import BackendConfig, WorkerPlan, load_plan, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
 from task_abstraction.discovery import import_tasks
+from task_abstraction.encryption import Sealer, sealer_of
 from task_abstraction.errors import ConfigurationError, TaskAlreadyRegistered, UnsupportedFeature
 from task_abstraction.models import Feature, RetryPolicy, SubmitOptions, Support
 from task_abstraction.policy import TaskPolicy, effective_policy
@@ -32,7 +34,22 @@ class Catalogue(ABC):
         self._definitions: dict[str, TaskDefinition] = {}
         self._declared: dict[str, str | None] = {}
         self._warned: set[tuple[str, Feature]] = set()
+        self._policies: dict[tuple[str, str], tuple[TaskDefinition | None, TaskPolicy]] = {}
         self._imported = False
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """What encrypts the payloads of this backend.
+
+        Raises:
+            ConfigurationError: the keys are none, or cannot be read.
+            UnsupportedFeature: there are keys, and this backend cannot encrypt.
+        """
+        found = sealer_of(self.config)
+        # Without the facts: Celery's look at its application, which is made with the sealer.
+        if found.seals and capability(self.backend_type, Feature.ENCRYPTION, {}, self.capabilities) is None:
+            self.require(Feature.ENCRYPTION, "*")
+        return found
 
     def facts(self) -> Mapping[str, object]:
         """What the conditions of the capability table look at: broker, quorum, pool, server."""
@@ -149,19 +166,23 @@ class Catalogue(ABC):
         """Queue of a task: override > declaration > rendered route > TASK_DEFAULT_QUEUE > first of TASK_QUEUES."""
         definition = self.definition(name)
         declared = definition.queue if definition is not None else None
-        first = next(iter(read_setting("queues")), None)
-        candidates = (
-            override,
-            declared,
-            self._declared.get(name),
-            self.plan.route_of(name),
-            read_setting("default_queue"),
-            self.plan.default_queue,
-            first,
+        return (
+            override
+            or declared
+            or self._declared.get(name)
+            or self.plan.route_of(name)
+            or read_setting("default_queue")
+            or self.plan.default_queue
+            or next(iter(read_setting("queues")), None)
+            or DEFAULT_QUEUE
         )
-        return next((queue for queue in candidates if queue), DEFAULT_QUEUE)
 
     def policy_for(self, name: str, queue: str | None = None) -> TaskPolicy:
         """The effective policy of a task, in the tier that serves its queue."""
-        tiers = self.plan.tiers_of_queue(queue or self.queue_for(name), self.backend_type)
-        return effective_policy(name, self.definition(name), self.plan, tiers[0] if tiers else None)
+        place, definition = (name, queue or self.queue_for(name)), self.definition(name)
+        kept = self._policies.get(place)
+        if kept is None or kept[0] is not definition:  # a name may get its function later
+            tiers = self.plan.tiers_of_queue(place[1], self.backend_type)
+            kept = definition, effective_policy(name, definition, self.plan, tiers[0] if tiers else None)
+            self._policies[place] = kept
+        return kept[1]

@@ -21,6 +21,8 @@ class TaskContext:
     name: str
     attempt: int
     queue: str
+    system: str = "task_abstraction"
+    """name of the backend"""
     headers: Mapping[str, str] = field(default_factory=dict)
     report: Callable[[Any], None] = _nowhere
     cancelled: Callable[[], bool] = bool

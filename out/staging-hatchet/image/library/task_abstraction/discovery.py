@@ -9,14 +9,19 @@ from pathlib import Path
 from task_abstraction.errors import ConfigurationError
 
 
+def look_in_working_directory() -> None:
+    """Let modules of the working directory be found, as `python -m` does and a command does not."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+
+
 def import_tasks(modules: Sequence[str]) -> None:
     """Import the application's task modules from the working directory or the path.
 
     Raises:
         ConfigurationError: a module cannot be imported; the message gives file and line of the cause.
     """
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    look_in_working_directory()
     for name in modules:
         try:
             if name.endswith(".*"):

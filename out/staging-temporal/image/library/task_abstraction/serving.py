@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from task_abstraction.config import TierSettings, read_setting, resolve_queues
+from task_abstraction.config import TierSettings, is_production, read_setting, resolve_queues
 from task_abstraction.config.settings import DEFAULT_CONCURRENCY, DEFAULT_GRACE_S
+from task_abstraction.differences import StartReport, compare_job
 from task_abstraction.policy import effective_policy
+from task_abstraction.runtime import tracing
 from task_abstraction.runtime.health_server import HttpService, health_routes
 from task_abstraction.runtime.health_state import HealthState
 from task_abstraction.runtime.worker_metrics import UNKNOWN_TASK, WorkerMetrics
@@ -67,9 +69,10 @@ def build_job(
         queues_of_tasks=_queues_of_tasks(backend, queues),
         metrics=metrics,
         health=health,
+        report=StartReport(health, metrics, production=is_production()),
     )
     metrics.expect({**job.queues_of_tasks, UNKNOWN_TASK: tuple(queues)})
-    health.on_beat.append(lambda lag: _beat(metrics, lag))
+    health.on_beat.append(lambda lag: count_beats(metrics, lag))
     return job
 
 
@@ -83,7 +86,8 @@ def _queues_of_tasks(backend: "TaskBackend", queues: Sequence[str]) -> Mapping[s
     return {name: (queue,) for name, queue in routed.items() if queue in queues}
 
 
-def _beat(metrics: WorkerMetrics, lag: float) -> None:
+def count_beats(metrics: WorkerMetrics, lag: float) -> None:
+    """Show in the metrics that the consumer loop moved, and how late it came."""
     metrics.set_process(metrics.heartbeat, time.time())
     metrics.set_process(metrics.lag, lag)
 
@@ -119,7 +123,13 @@ def serve(
         backend.check_definition(definition)
         log.debug("task %s: %s", name, job.policies[name])
     warn_unserved(backend, served)
+    planned = backend.plan.tiers.get(job.tier.name)
+    if planned is not None:
+        job.report.set("job", compare_job(job, planned, backend.plan))
     port = read_setting("health_port") if health_port is None else health_port
+    if backend.sealer.codec is not None:
+        log.info("payloads are encrypted with key %s", backend.sealer.codec.key_id)
+    tracing.configure()
     server = HttpService(health_routes(job.health, job.metrics.registry), port=port).start()
     log.info("worker %s: queues %s, %d slots, health port %d", job.name, ",".join(served), job.concurrency, server.port)
     try:

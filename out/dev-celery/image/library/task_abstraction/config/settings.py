@@ -82,6 +82,10 @@ SETTINGS: Mapping[str, Setting] = {
     "sdk_metrics_port": Setting(("TASK_SDK_METRICS_PORT",), None, port_number),
     "heartbeat_file": Setting(("TASK_HEARTBEAT_FILE",), None),
     "unsupported": Setting(("TASK_UNSUPPORTED",), "error"),
+    "encryption_keys": Setting(("TASK_ENCRYPTION_KEYS",), None),
+    "encryption_keys_file": Setting(("TASK_ENCRYPTION_KEYS_FILE",), None),
+    "encryption_codec": Setting(("TASK_ENCRYPTION_CODEC",), None),
+    "encryption_accept_plain": Setting(("TASK_ENCRYPTION_ACCEPT_PLAIN",), False, switch),
 }
 DEFAULT_CONCURRENCY = 4
 DEFAULT_GRACE_S = 30.0

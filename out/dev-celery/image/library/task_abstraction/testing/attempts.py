@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from task_abstraction.base import Submission
-from task_abstraction.codec import decode_result
+from task_abstraction.codec import decode_result, encode
 from task_abstraction.context import TaskContext
 from task_abstraction.models import TaskResult, TaskStatus
 from task_abstraction.runtime.execution import run_task
@@ -61,13 +61,14 @@ class Record:
             started_at=self.started_at,
             completed_at=self.completed_at,
             attempts=self.attempts,
+            progress=self.progress,
         )
 
     def context(self) -> TaskContext:
         """The context of the attempt that begins now."""
 
         def report(value: Any) -> None:
-            self.progress = json.loads(json.dumps(value))
+            self.progress = json.loads(json.dumps(encode(value)))
 
         return TaskContext(
             id=self.submission.task_id,

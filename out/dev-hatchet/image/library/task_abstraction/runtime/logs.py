@@ -9,16 +9,18 @@ from typing import IO
 
 from task_abstraction.config import redact
 from task_abstraction.context import CURRENT
+from task_abstraction.runtime.tracing import current_trace_id
 
 STRUCTURED = "structured"
 CONSOLE = "console"
 
 
 def _task_fields() -> dict[str, object]:
-    context = CURRENT.get()
+    context, trace_id = CURRENT.get(), current_trace_id()
+    traced: dict[str, object] = {} if trace_id is None else {"trace_id": trace_id}
     if context is None:
-        return {}
-    return {"task_id": context.id, "task": context.name, "queue": context.queue, "attempt": context.attempt}
+        return traced
+    return {**traced, "task_id": context.id, "task": context.name, "queue": context.queue, "attempt": context.attempt}
 
 
 class JsonFormatter(logging.Formatter):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.capabilities import CAPABILITIES, Capability, Facts, capability
 from task_abstraction.config import BackendConfig, WorkerPlan
+from task_abstraction.encryption import Sealer
 from task_abstraction.errors import TaskNotFound, TaskNotRegistered
 from task_abstraction.models import (
     Call,
@@ -22,10 +23,11 @@ from task_abstraction.models import (
     WorkflowResult,
 )
 from task_abstraction.runtime.execution import describe_error
+from task_abstraction.steps import Interpreter, StepCall, bind_step
 from task_abstraction.tasks import TaskDefinition
 from task_abstraction.testing.attempts import Record, run_attempt
 from task_abstraction.worker_job import WorkerJob
-from task_abstraction.workflows import Interpreter, StepCall, WorkflowSubmission, bind_step
+from task_abstraction.workflow_catalogue import WorkflowSubmission
 
 REMEDY = "Test it on a real backend"
 
@@ -84,6 +86,11 @@ class LocalBackend(TaskBackend):
         self._records: dict[str, Record] = {}
         self._flows: dict[str, WorkflowRecord] = {}
         self._keys: dict[tuple[str, str], str] = {}
+
+    @property
+    def sealer(self) -> Sealer:
+        """Nothing leaves this process, so nothing is encrypted."""
+        return Sealer()
 
     def facts(self) -> Facts:
         """What the conditions of the imitated backend look at."""
@@ -152,18 +159,11 @@ class LocalBackend(TaskBackend):
     def _look(self, task_id: str) -> TaskResult[Any]:
         with self._lock:
             if task_id in self._flows:
-                return self._flows[task_id].result()
+                return self.decoded(self._flows[task_id].result())
             record = self._records.get(task_id)
             if record is None:
                 raise TaskNotFound(task_id)
             return record.result(self.definition(record.submission.name))
-
-    def progress(self, task_id: str) -> Any:
-        """What the task has last reported by `current_task().progress(...)`."""
-        with self._lock:
-            if task_id not in self._records:
-                raise TaskNotFound(task_id)
-            return self._records[task_id].progress
 
     def _cancel(self, task_id: str) -> None:
         with self._lock:
@@ -203,9 +203,10 @@ class LocalBackend(TaskBackend):
             for queue in queues
         }
 
-    def _send_workflow(self, submission: WorkflowSubmission) -> None:
+    def _send_workflow(self, submission: WorkflowSubmission) -> str:
         flow = self._flows[submission.workflow_id] = WorkflowRecord(submission)
         self._begin(flow, flow.interpreter.start())
+        return submission.workflow_id
 
     def _begin(self, flow: WorkflowRecord, calls: Sequence[StepCall]) -> None:
         for call in calls:

@@ -55,6 +55,11 @@ class WorkerMetrics:
         self.lag = registry.gauge(
             "task_worker_event_loop_lag_seconds", "How late the loop came to its last beat.", PROCESS_LABELS
         )
+        self.differences = registry.gauge(
+            "task_worker_plan_differences",
+            "What runs otherwise than planned; unsafe: it could lose or repeat work.",
+            (*PROCESS_LABELS, "severity"),
+        )
         info = registry.gauge("task_worker_info", "Versions, value 1.", (*PROCESS_LABELS, "version", "library", "pool"))
         info.set((backend, tier, platform.python_version(), library, pool), 1)
         self._set_up(slots)
@@ -68,6 +73,11 @@ class WorkerMetrics:
     def set_process(self, gauge: Family, value: float) -> None:
         """Set a gauge of this process."""
         gauge.set((self._backend, self._tier), value)
+
+    def set_differences(self, *, unsafe: int, said: int) -> None:
+        """Set how many differences from the plan there are, by severity."""
+        for severity, count in (("unsafe", unsafe), ("said", said)):
+            self.differences.set((self._backend, self._tier, severity), count)
 
     def _labels(self, queue: str, task: str) -> tuple[str, str, str, str]:
         return (self._backend, queue, task if task in self._known else UNKNOWN_TASK, self._tier)

@@ -8,11 +8,13 @@ MASK = "***"
 SECRET_WORDS = ("token", "password", "secret", "key", "passwd", "authorization")
 # A value under such a name stays visible: it is a place, not a secret.
 VISIBLE_ENDINGS = ("_path", "_file", "_ref")
-_USERINFO = re.compile(r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#]*@")
+# Each pattern takes time in proportion to the text: an error may carry a payload of megabytes.
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z0-9+.-]://)[^\s/?#]*@")
 # In running text `key` counts only as a part of a name (api_key, key): `keywords` and `monkey` are ordinary words.
-_NAME = r"[\w.-]*(?:token|password|secret|passwd|authorization|apikey|(?<![a-zA-Z])key(?![a-zA-Z]))[\w.-]*"
+_WORD = r"(?:token|password|secret|passwd|authorization|apikey|(?<![a-zA-Z])key(?![a-zA-Z]))"
+_NAME = rf"(?<![\w.-])(?=[\w.-]*?{_WORD})(?P<name>[\w.-]++)"
 _VALUE = r"""\"[^\"]*\"|'[^']*'|[^\s,;&\"'{}\[\]]+"""
-_PAIR = re.compile(rf"(?P<name>{_NAME})(?P<sep>[\"']?\s*[=:]\s*)(?P<value>{_VALUE})", re.IGNORECASE)
+_PAIR = re.compile(rf"{_NAME}(?P<sep>[\"']?\s*[=:]\s*)(?P<value>{_VALUE})", re.IGNORECASE)
 # Shorter values would mask ordinary words all over a text.
 _MIN_SECRET_CHARS = 4
 _known: set[str] = set()

@@ -9,6 +9,7 @@ from typing import Any
 from task_abstraction.codec import decode_call, encode
 from task_abstraction.context import CURRENT, ENQUEUED_AT_HEADER, TaskContext
 from task_abstraction.runtime.loop import PROCESS_LOOP
+from task_abstraction.runtime.tracing import processing
 from task_abstraction.tasks import TaskDefinition
 
 # ruff: noqa: ANN401 - results are any JSON value
@@ -27,7 +28,8 @@ def run_task(definition: TaskDefinition, envelope: Mapping[str, Any], context: T
 
 def _call(definition: TaskDefinition, context: TaskContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     CURRENT.set(context)
-    return encode(definition.fn(*args, **kwargs))
+    with processing(context):
+        return encode(definition.fn(*args, **kwargs))
 
 
 async def arun_task(definition: TaskDefinition, envelope: Mapping[str, Any], context: TaskContext) -> Any:
@@ -35,7 +37,8 @@ async def arun_task(definition: TaskDefinition, envelope: Mapping[str, Any], con
     args, kwargs = decode_call(definition.fn, envelope)
     token = CURRENT.set(context)
     try:
-        return encode(await definition.fn(*args, **kwargs))
+        with processing(context):
+            return encode(await definition.fn(*args, **kwargs))
     finally:
         CURRENT.reset(token)
 

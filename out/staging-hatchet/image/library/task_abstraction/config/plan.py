@@ -13,6 +13,8 @@ from typing import Any
 from task_abstraction.errors import ConfigurationError
 
 SETTINGS_DIR = "TASK_SETTINGS_DIR"
+PLAN_VARIABLE = "TASK_PLAN_FILE"
+"""The plan alone, for workers of applications that were not written with the library; its folder holds the settings."""
 PLAN_FILE = "plan.json"
 # Prometheus' own default buckets; used only where no plan gives better ones.
 DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -48,6 +50,8 @@ class QueuePlan:
     tiers: tuple[str, ...] = ()
     dead_letter: bool = True
     """Whether what fails for good is kept."""
+    type: str | None = None
+    """Type of the queue on RabbitMQ: classic or quorum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,10 @@ class WorkerPlan:
     profile: str = ""
     environment: str = ""
     modules: tuple[str, ...] = ()
+    kind: str = "task_abstraction"
+    """Whose workers these are: the library's, an existing Celery application's, or those of a command."""
+    beat: bool = False
+    """whether the profile runs the beat of an existing Celery application"""
     default_queue: str | None = None
     default_backend: str | None = None
     queues: Mapping[str, QueuePlan] = field(default_factory=dict)
@@ -169,26 +177,36 @@ def parse_plan(raw: object, *, source: str = PLAN_FILE) -> WorkerPlan:
 
 def settings_dir(environ: Mapping[str, str] | None = None) -> Path | None:
     """Folder of the rendered settings, or None when the library runs from the environment alone."""
-    value = (os.environ if environ is None else environ).get(SETTINGS_DIR)
-    return Path(value) if value else None
+    source = os.environ if environ is None else environ
+    if source.get(SETTINGS_DIR):
+        return Path(source[SETTINGS_DIR])
+    return Path(source[PLAN_VARIABLE]).parent if source.get(PLAN_VARIABLE) else None
+
+
+def plan_file(environ: Mapping[str, str] | None = None) -> Path | None:
+    """The rendered plan: of TASK_SETTINGS_DIR, or the file that TASK_PLAN_FILE names."""
+    source = os.environ if environ is None else environ
+    if source.get(SETTINGS_DIR):
+        return Path(source[SETTINGS_DIR]) / PLAN_FILE
+    return Path(source[PLAN_VARIABLE]) if source.get(PLAN_VARIABLE) else None
 
 
 def load_plan(folder: Path | None = None) -> WorkerPlan:
-    """Read `plan.json` of a folder (default: TASK_SETTINGS_DIR); the empty plan when there is no folder.
+    """Read `plan.json` of a folder (default: TASK_SETTINGS_DIR, else TASK_PLAN_FILE); the empty plan without any.
 
     Raises:
-        ConfigurationError: the folder has no readable plan.
+        ConfigurationError: there is no readable plan.
     """
-    folder = folder or settings_dir()
-    if folder is None:
+    path = plan_file() if folder is None else folder / PLAN_FILE
+    if path is None:
         return WorkerPlan()
-    path = folder / PLAN_FILE
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigurationError(
-            f"{path}: {reason}. Set {SETTINGS_DIR} to a rendered settings folder", source=str(path)
+            f"{path}: {reason}. Set {SETTINGS_DIR} to a rendered settings folder, or {PLAN_VARIABLE} to a plan",
+            source=str(path),
         ) from error
     return parse_plan(raw, source=str(path))
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from task_abstraction.backends.celery.application import SUBMITTED
-from task_abstraction.errors import TaskNotFound
+from task_abstraction.backends.celery.store import PROGRESS, SUBMITTED
+from task_abstraction.errors import PayloadUnreadable, TaskNotFound
 from task_abstraction.models import TaskResult, TaskStatus
 from task_abstraction.runtime.execution import describe_error
 
@@ -36,6 +36,7 @@ def to_result(task_id: str, meta: Mapping[str, Any], decode: Callable[[str, Any]
 
     Raises:
         TaskNotFound: there is no record; every submit of the library stores one before it publishes.
+        PayloadUnreadable: the record is encrypted with a key that is not here, or plain where none may be.
     """
     state = str(meta.get("status"))
     if state == "PENDING":
@@ -43,6 +44,8 @@ def to_result(task_id: str, meta: Mapping[str, Any], decode: Callable[[str, Any]
     status = STATUS.get(state, TaskStatus.RUNNING)
     name = str(meta.get("name") or "")
     value = meta.get("result")
+    if isinstance(value, PayloadUnreadable):
+        raise PayloadUnreadable(value.reason, what=f"the result of {task_id} cannot be read")
     completed = status is TaskStatus.COMPLETED
     failed = status in {TaskStatus.FAILED, TaskStatus.CANCELLED} or state == "RETRY"
     return TaskResult(
@@ -54,12 +57,16 @@ def to_result(task_id: str, meta: Mapping[str, Any], decode: Callable[[str, Any]
         started_at=_moment(meta.get("started_at")),
         completed_at=_moment(meta.get("date_done")),
         attempts=int(meta.get("attempts") or 0),
+        progress=value if state == PROGRESS else None,
     )
 
 
 def close_store(store: Any) -> None:  # noqa: ANN401 - the result backend that a URL chose
     """Close the connections of a Redis result store: left to the collector, their sockets go unclosed."""
     consumer, client = getattr(store, "result_consumer", None), getattr(store, "client", None)
+    if store is not None:
+        # Results of a canvas end later than their store: their finalisers would connect once more, and never close.
+        store.remove_pending_result = lambda result: result
     if consumer is not None and getattr(consumer, "_pubsub", None) is not None:
         consumer.stop()
     if client is not None and hasattr(client, "connection_pool"):

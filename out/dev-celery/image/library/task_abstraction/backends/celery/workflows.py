@@ -12,18 +12,12 @@ from celery import chain, chord
 from task_abstraction.backends.celery.application import LibraryCelery
 from task_abstraction.errors import TaskNotFound
 from task_abstraction.models import TaskResult, TaskStatus, WorkflowResult
-from task_abstraction.workflows import STEP_HEADER, Layer, WorkflowDefinition, WorkflowSubmission, layers_of
+from task_abstraction.steps import FIRST, NEXT, STEP_HEADER
+from task_abstraction.workflow_catalogue import WorkflowSubmission
+from task_abstraction.workflows import Layer, WorkflowDefinition, layers_of
 
-WORKFLOW = "WORKFLOW"
-"""State of the record that is stored before publish under the id of a workflow."""
 COLLECT = "task_abstraction.collect"
 """Built-in task that ends a parallel pattern: the body of its chord, which hands the list on."""
-FIRST, NEXT = "first", "next"
-
-
-def is_step(headers: Mapping[str, str]) -> bool:
-    """Whether a message is a step of a workflow."""
-    return STEP_HEADER in headers
 
 
 def collect(values: Any) -> Any:
@@ -83,7 +77,7 @@ def build(
     app: LibraryCelery, submission: WorkflowSubmission, queue_of: Callable[[str], str], encode: Callable[[Any], Any]
 ) -> Canvas:
     """Turn a workflow into a canvas; every parallel pattern is a chord, so that each layer has one value and one id."""
-    builder = _Builder(app, queue_of, {})
+    builder = _Builder(app, queue_of, submission.headers)
     parts = []
     for number, layer in enumerate(layers_of(submission.definition)):
         steps = tuple(type(step)(step.task_name, encode(step.kwargs or {})) for step in layer.steps)
@@ -105,9 +99,9 @@ def record_of(definition: WorkflowDefinition, canvas: Canvas) -> dict[str, Any]:
     }
 
 
-def task_ids(kept: Mapping[str, Any]) -> list[str]:
-    """Ids of every task of a workflow."""
-    return [*(task_id for task_id, _ in kept["steps"]), *kept["glue"]]
+def task_names(kept: Mapping[str, Any]) -> dict[str, str]:
+    """Ids of every task of a workflow, each with its name."""
+    return {**dict(kept["steps"]), **dict.fromkeys(kept["glue"], COLLECT)}
 
 
 def state_of(workflow_id: str, kept: Mapping[str, Any], look: Callable[[str], TaskResult[Any]]) -> WorkflowResult[Any]:
@@ -139,7 +133,8 @@ def state_of(workflow_id: str, kept: Mapping[str, Any], look: Callable[[str], Ta
         error=error,
         started_at=min(begun, default=None),
         completed_at=(lost or last).completed_at if lost or (last and last.is_completed) else None,  # type: ignore[union-attr]
-        steps_completed=sum(1 for one in steps if one and one.is_completed),
+        # Celery sends the next step before it stores the value of the one before it: the last may be first.
+        steps_completed=len(steps) if status is TaskStatus.COMPLETED else sum(1 for s in steps if s and s.is_completed),
         total_steps=len(steps),
     )
 

@@ -8,9 +8,16 @@ QUEUE_KEY = "taskgen_queue"
 """Metadata of every run: the queue that it goes to."""
 ONCE_KEY = "taskgen_key"
 """Metadata of a run with an idempotency key."""
+FLOW_KEY = "taskgen_workflow"
+"""Metadata of a workflow and its steps: the name of the workflow."""
+STEPS_KEY = "taskgen_steps"
+"""Metadata of a workflow and its steps: how many steps it has."""
+INTERPRETER = "taskgen.workflow"
+"""Name of the durable task that runs workflows; no task has a dot in its name."""
 POOL_LABEL = "pool"
 """Worker label with the tier."""
 _ONCE = ".once"
+_CANCELLED = ".cancelled"
 _ON = ".on."
 _QUEUE = re.compile(r"\[queue ([^\]]+)\]$")
 
@@ -24,6 +31,11 @@ def variant(name: str, *, queue: str | None, once: bool) -> str:
     50 s instead of 7 s, measured). No task name on Hatchet has a dot.
     """
     return name + (f"{_ON}{queue.lower()}" if queue is not None else "") + (_ONCE if once else "")
+
+
+def cancelled_variant(name: str) -> str:
+    """Name of the workflow that records cancelled schedules of a task; no worker takes its action."""
+    return name + _CANCELLED
 
 
 def action(full_name: str, task: str) -> str:

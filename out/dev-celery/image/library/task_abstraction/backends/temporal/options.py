@@ -49,14 +49,30 @@ def options_of(submission: Submission, now: datetime) -> TaskOptions:
     Raises:
         ValueError: the priority does not exist, or the task would expire before it may begin.
     """
-    options = task_options(submission.policy, priority=submission.options.priority)
-    if options.priority is not None and options.priority not in PRIORITIES:
-        raise ValueError(f"task '{submission.name}': priority {options.priority} is not 1 (most urgent) to 5")
     expires = submission.options.expires
-    options.expires_s = submission.policy.expires_s if expires is None else expires.total_seconds()
+    options = _checked(submission.name, submission.policy, submission.options.priority)
+    if expires is not None:
+        options.expires_s = expires.total_seconds()
     if options.expires_s is not None and options.expires_s <= start_delay(submission, now).total_seconds():
         raise ValueError(f"task '{submission.name}': it would expire before its delay is over")
     return options
+
+
+def _checked(name: str, policy: TaskPolicy, priority: int | None) -> TaskOptions:
+    options = task_options(policy, priority=priority)
+    if options.priority is not None and options.priority not in PRIORITIES:
+        raise ValueError(f"task '{name}': priority {options.priority} is not 1 (most urgent) to 5")
+    options.expires_s = policy.expires_s
+    return options
+
+
+def step_options(name: str, policy: TaskPolicy) -> TaskOptions:
+    """How the activity of a step runs: as that of a submit without options, at the moment when the step is due.
+
+    Raises:
+        ValueError: the priority does not exist.
+    """
+    return _checked(name, policy, None)
 
 
 def schedule_to_start(options: TaskOptions, delay: timedelta) -> timedelta | None:

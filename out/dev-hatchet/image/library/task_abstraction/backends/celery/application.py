@@ -11,16 +11,20 @@ from celery.app.defaults import NAMESPACES, flatten
 from celery.result import AsyncResult
 
 from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deliverable, has_quorum_queues
+from task_abstraction.backends.celery.sealing import HIDDEN, seal_results, serialization
+from task_abstraction.backends.celery.store import with_records
+from task_abstraction.backends.celery.tls import check_settings, secured
+from task_abstraction.backends.celery.transport import ThriftyAMQP
+from task_abstraction.backends.celery.unread import refuse_unread
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
 from task_abstraction.context import ENQUEUED_AT_HEADER
+from task_abstraction.encryption import Sealer
 from task_abstraction.errors import ConfigurationError
 
 SETTINGS_MODULE = "celeryconfig"
 NO_RESULTS = "disabled://"
 """Celery's own name for having no result store."""
-SUBMITTED = "SUBMITTED"
-"""State that is stored before publish, so that an unknown id can be told from a queued one."""
 # Settings that the code of Celery reads although its table of settings does not list them (celery 5.7.0, from source).
 UNLISTED = frozenset(
     {"redis_backend_health_check_interval", "redis_backend_credential_provider", "redis_client_name"}
@@ -56,10 +60,14 @@ class QuietResult(AsyncResult[Any]):
 class LibraryCelery(Celery):
     """A Celery application: stored results also say task, attempts and start, and delayed tasks keep their queue."""
 
+    sealer = Sealer()
+
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
         """Send a task; every submit and every repetition comes through here."""
         if has_quorum_queues(self.conf):
             options = deliverable(options, lambda queue: queue in self.amqp.queues)
+        if self.sealer.seals:
+            options |= {"argsrepr": HIDDEN, "kwargsrepr": HIDDEN}
         return super().send_task(name, args, kwargs, **options)
 
     @cached_property
@@ -69,25 +77,8 @@ class LibraryCelery(Celery):
 
     def _get_backend(self) -> Any:  # noqa: ANN401 - a class chosen by URL
         backend = super()._get_backend()  # type: ignore[misc]  # private, and absent from celery-types
-        plain = backend._get_result_meta  # noqa: SLF001 - `result_extended` would store the arguments once more
-
-        def with_record(result: Any, state: str, traceback: Any, request: Any, **options: Any) -> Any:  # noqa: ANN401
-            meta = plain(result, state, traceback, request, **options)
-            return {**meta, **_record_of(state, request)}
-
-        backend._get_result_meta = with_record  # noqa: SLF001
-        return backend
-
-
-def _record_of(state: str, request: Any) -> dict[str, Any]:  # noqa: ANN401 - Celery's Context
-    if request is None:
-        return {}
-    started = getattr(request, "task_started_at", None)
-    if state == "STARTED":
-        started = request.task_started_at = time.time()
-    retries = getattr(request, "retries", None) or 0
-    attempts = 0 if state == SUBMITTED else retries + 1
-    return {"name": getattr(request, "task", None), "attempts": attempts, "started_at": started}
+        seal_results(backend, self.sealer)
+        return with_records(backend)
 
 
 def known_settings() -> frozenset[str]:
@@ -97,9 +88,17 @@ def known_settings() -> frozenset[str]:
 
 
 def rendered_settings() -> dict[str, Any]:
-    """The names of the rendered settings module, or nothing."""
+    """The names of the rendered settings module, or nothing.
+
+    Raises:
+        ConfigurationError: the module has a setting that Celery does not read.
+    """
     module = load_settings_module(SETTINGS_MODULE)
-    return {} if module is None else {name: value for name, value in vars(module).items() if name in known_settings()}
+    if module is None:
+        return {}
+    known = known_settings()
+    refuse_unread(vars(module), known, str(module.__file__))
+    return {name: value for name, value in vars(module).items() if name in known}
 
 
 def result_store(config: BackendConfig, rendered: Mapping[str, Any]) -> str:
@@ -119,24 +118,29 @@ def result_store(config: BackendConfig, rendered: Mapping[str, Any]) -> str:
     return NO_RESULTS
 
 
-def make_app(config: BackendConfig, plan: WorkerPlan, *, kind: str = "") -> LibraryCelery:
+def make_app(config: BackendConfig, plan: WorkerPlan, *, kind: str = "", sealer: Sealer | None = None) -> LibraryCelery:
     """Build the application: defaults < rendered settings < what the library is built on < the connection."""
     params = config.connection_params
     rendered = rendered_settings()
     on_rabbitmq = kind == "amqp"
     # Without confirms a submit to RabbitMQ returns before the broker has the task.
     confirms = {"broker_transport_options": {"confirm_publish": True}} if on_rabbitmq else {}
-    amqp = amqp_with_dead_letters(plan.keeps_dead_letters) if on_rabbitmq else None
+    amqp = amqp_with_dead_letters(plan.keeps_dead_letters) if on_rabbitmq else ThriftyAMQP
     app = LibraryCelery("task_abstraction", amqp=amqp, set_as_current=False)
     # Not `result_backend`: CELERY_RESULT_BACKEND would win over it, whatever the caller's configuration says.
-    app.backend_cls = result_store(config, rendered)
+    app.backend_cls = secured(result_store(config, rendered), "CELERY_RESULT_BACKEND").url
     queue = {"task_default_queue": read_setting("default_queue") or plan.default_queue or DEFAULT_QUEUE}
-    app.conf.update({**DEFAULTS, **confirms, **queue, **rendered, **REQUIRED})
+    app.sealer = sealer or Sealer()
+    app.conf.update({**DEFAULTS, **confirms, **queue, **rendered, **REQUIRED, **serialization(app.sealer)})
     if params.get("broker_url"):
         # Not `broker_url`: CELERY_BROKER_URL would win over it, whatever the caller's configuration says.
-        app.conf.update(broker_read_url=params["broker_url"], broker_write_url=params["broker_url"])
+        broker = secured(str(params["broker_url"]), "CELERY_BROKER_URL")
+        app.conf.update(broker_read_url=broker.url, broker_write_url=broker.url)
+        if broker.options:
+            app.conf.update(broker_use_ssl={**broker.options, **(rendered.get("broker_use_ssl") or {})})
     if params.get("extra_settings"):
         app.conf.update(params["extra_settings"])
+    check_settings(app.conf)
     return app
 
 

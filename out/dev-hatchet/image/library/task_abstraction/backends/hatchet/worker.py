@@ -24,6 +24,8 @@ from task_abstraction.worker_job import WorkerJob
 log = logging.getLogger("task_abstraction.hatchet")
 BEAT_S = 0.5
 HEALTH_POLL_S = 2.0
+DURABLE_SLOTS = 1000
+"""Workflows that one worker follows at once, the SDK's default: they take no slot of a task, and cost little."""
 START_LIMIT_S = 30.0
 """Time that a stop waits for a start that is under way."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -37,15 +39,17 @@ class Tasks:
     """tasks of its queues: it registers them"""
     taken: Mapping[str, Task[Any, Any]]
     """further actions that it takes: every task, submitted to one of its queues"""
+    interpreter: BaseWorkflow[Any]
+    """what runs workflows: every worker registers it"""
 
 
 class LibraryWorker(Worker):
     """The SDK's worker with a watch of ours on its loop."""
 
     def __init__(self, hatchet: Hatchet, job: WorkerJob, tasks: Tasks, labels: Mapping[str, str | int]) -> None:
-        super().__init__(
-            name=job.name, config=hatchet.config, slot_config={"default": job.concurrency}, workflows=list(tasks.own)
-        )
+        slots = {"default": job.concurrency, "durable": DURABLE_SLOTS}
+        registered = [*tasks.own, tasks.interpreter]
+        super().__init__(name=job.name, config=hatchet.config, slot_config=slots, workflows=registered)
         # Its constructor takes labels only in the form that it warns of.
         self._labels = [WorkerLabel(key=key, value=value) for key, value in labels.items()]
         self._ctx = listener.ListenerContext(self._ctx, job.log_level)  # type: ignore[assignment]

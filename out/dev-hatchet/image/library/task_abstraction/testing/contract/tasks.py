@@ -94,6 +94,20 @@ def contract_patient(seconds: float) -> str:
     return "worked to the end"
 
 
+def contract_report(value: Any, seconds: float) -> str:
+    """Report progress and go on for a while."""
+    current_task().progress(value)
+    time.sleep(seconds)
+    return "reported"
+
+
+async def contract_report_async(value: Any, seconds: float) -> str:
+    """Report progress from a loop and go on for a while."""
+    current_task().progress(value)
+    await asyncio.sleep(seconds)
+    return "reported"
+
+
 def contract_span(previous: Any, seconds: float) -> list[float]:
     """Sleep as a step of a workflow; returns begin and end, Unix time."""
     del previous
@@ -139,6 +153,8 @@ TASKS: tuple[Callable[..., Any], ...] = (
     contract_fail,
     contract_sleep,
     contract_patient,
+    contract_report,
+    contract_report_async,
     contract_span,
     contract_spread,
     contract_sum,

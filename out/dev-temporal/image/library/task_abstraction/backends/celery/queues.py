@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from celery.app.amqp import AMQP, Queues
@@ -25,6 +26,39 @@ QUORUM = "quorum"
 def queue_of_routing_key(routing_key: object) -> str:
     """Name of the queue that a routing key of ours means."""
     return _DELAY.sub("", str(routing_key or ""))
+
+
+class ServedQueues:
+    """The queues that one consumer reads; tells from which of them a message came.
+
+    Queues of this library are named like their routing keys. Those of another application need not be: RabbitMQ then
+    knows the queue by the consumer's tag, Redis by exchange and routing key.
+    """
+
+    def __init__(self, task_consumer: Any) -> None:  # noqa: ANN401 - kombu's Consumer
+        self._consumer = task_consumer
+        self.queues = {queue.name: queue for queue in task_consumer.queues}
+        self._by_key = {
+            (place.exchange.name, place.routing_key): queue.name
+            for queue in task_consumer.queues
+            for place in (queue, *(queue.bindings or ()))
+        }
+
+    def name_of(self, message: Any) -> str:  # noqa: ANN401 - kombu's Message
+        """Name of the queue; the first one where the message names none that is served."""
+        info = message.delivery_info or {}
+        tag = info.get("consumer_tag")
+        named = next((name for name, own in self._consumer._active_tags.items() if own == tag), None)  # noqa: SLF001
+        key = queue_of_routing_key(info.get("routing_key"))
+        found = named or self._by_key.get((info.get("exchange") or "", key)) or key
+        return found if found in self.queues or not self.queues else next(iter(self.queues))
+
+    def dead_letters_elsewhere(self, name: str) -> bool:
+        """Whether the application declared a dead letter of its own for a queue: what it rejects goes there."""
+        arguments = getattr(self.queues.get(name), "queue_arguments", None) or {}
+        if arguments.get("x-dead-letter-exchange") is None:
+            return False
+        return bool(arguments.get("x-dead-letter-routing-key") != dead_letter_queue(name))
 
 
 def has_quorum_queues(conf: Any) -> bool:  # noqa: ANN401 - Celery's settings
@@ -89,7 +123,26 @@ class DeadLetterQueues(Queues):
         super().__setitem__(name, queue)
 
 
+class AMQPOfLibrary(AMQP):
+    """Messages for RabbitMQ without an expiry of their own.
+
+    celery 5.7 sets it beside its header `expires` (measured): the broker then drops an expired task by itself, nobody
+    hears of it, and its id stays pending for ever. By the header alone a worker finds it, and says that it expired.
+    """
+
+    @cached_property
+    def send_task_message(self) -> Callable[..., Any]:  # type: ignore[override, unused-ignore]  # celery-types: a method
+        """Publish a task."""
+        send: Callable[..., Any] = self._create_task_sender()  # type: ignore[attr-defined, unused-ignore]
+
+        def without_expiration(*args: Any, expiration: float | None = None, **options: Any) -> Any:  # noqa: ANN401
+            del expiration
+            return send(*args, **options)
+
+        return without_expiration
+
+
 def amqp_with_dead_letters(wants: Callable[[str], bool]) -> type[AMQP]:
     """Class of `app.amqp` for an application on RabbitMQ."""
     queues = type("QueuesOfApplication", (DeadLetterQueues,), {"wants": staticmethod(wants)})
-    return type("AMQPOfApplication", (AMQP,), {"queues_cls": queues})
+    return type("AMQPOfApplication", (AMQPOfLibrary,), {"queues_cls": queues})

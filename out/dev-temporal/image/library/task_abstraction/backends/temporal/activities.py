@@ -31,6 +31,7 @@ from task_abstraction.models import Reason
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.execution import TRACE_ERROR_CHARS, arun_task, enqueued_at, run_task
 from task_abstraction.runtime.worker_metrics import UNKNOWN_TASK, WorkerMetrics
+from task_abstraction.steps import STEP_HEADER, step_envelope
 from task_abstraction.tasks import TaskDefinition
 
 # ruff: noqa: ANN401 - results are any JSON value
@@ -43,15 +44,22 @@ def _context(invocation: Mapping[str, Any], report: Callable[[Any], None]) -> Ta
     info = activity.info()
     # The SDK's calls look for the activity in the context of their thread: a body's own threads have another one.
     here = contextvars.copy_context()
+    headers = invocation.get("headers") or {}
+    step = f"/{info.activity_id}" if STEP_HEADER in headers else ""  # one workflow runs several
     return TaskContext(
-        id=info.workflow_id or info.activity_id,
+        id=f"{info.workflow_id or info.activity_id}{step}",
         name=info.activity_type,
         attempt=info.attempt,
+        system="temporal",
         queue=info.task_queue,
-        headers=invocation.get("headers") or {},
+        headers=headers,
         report=report,
         cancelled=lambda: here.copy().run(activity.is_cancelled),
     )
+
+
+def _envelope(definition: TaskDefinition, invocation: Mapping[str, Any]) -> Mapping[str, Any]:
+    return step_envelope(definition.fn, invocation, invocation.get("headers"))
 
 
 def activity_of(definition: TaskDefinition) -> Callable[..., Any]:
@@ -63,7 +71,7 @@ def activity_of(definition: TaskDefinition) -> Callable[..., Any]:
         def report(value: Any) -> None:
             loop.call_soon_threadsafe(activity.heartbeat, encode(value), context=here.copy())
 
-        return await arun_task(definition, invocation, _context(invocation, report))
+        return await arun_task(definition, _envelope(definition, invocation), _context(invocation, report))
 
     def run_sync(invocation: dict[str, Any]) -> Any:
         here = contextvars.copy_context()
@@ -71,7 +79,7 @@ def activity_of(definition: TaskDefinition) -> Callable[..., Any]:
         def report(value: Any) -> None:
             here.copy().run(activity.heartbeat, encode(value))
 
-        return run_task(definition, invocation, _context(invocation, report))
+        return run_task(definition, _envelope(definition, invocation), _context(invocation, report))
 
     wrapper = run_async if inspect.iscoroutinefunction(definition.fn) else run_sync
     return activity.defn(name=definition.name)(wrapper)

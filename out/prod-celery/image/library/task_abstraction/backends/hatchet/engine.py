@@ -11,6 +11,8 @@ import grpc  # type: ignore[import-untyped, unused-ignore]
 from grpc_status import rpc_status  # type: ignore[import-untyped, unused-ignore]
 from hatchet_sdk.clients.listeners.workflow_listener import PooledWorkflowRunListener
 from hatchet_sdk.connection import new_conn
+from hatchet_sdk.contracts.dispatcher_pb2 import GetVersionRequest
+from hatchet_sdk.contracts.dispatcher_pb2_grpc import DispatcherStub
 from hatchet_sdk.contracts.v1.shared.trigger_pb2 import TriggerWorkflowRequest
 from hatchet_sdk.contracts.v1.workflows_pb2 import (
     CreateTaskOpts,
@@ -25,7 +27,8 @@ from hatchet_sdk.contracts.workflows_pb2_grpc import WorkflowServiceStub
 from hatchet_sdk.types.idempotency import TTLBasedIdempotencyConfig
 
 from task_abstraction.backends.hatchet.connection import Connection
-from task_abstraction.backends.hatchet.labels import ONCE_KEY, action, queue_of_action
+from task_abstraction.backends.hatchet.labels import ONCE_KEY
+from task_abstraction.backends.hatchet.limits import check_arguments
 from task_abstraction.backends.hatchet.sdk import client_config
 from task_abstraction.backends.hatchet.variants import ONCE_TTL
 from task_abstraction.errors import BackendUnavailable
@@ -49,10 +52,14 @@ class Run:
     priority: int | None = None
 
     def request(self) -> TriggerWorkflowRequest:
-        """The message of the engine."""
+        """The message of the engine.
+
+        Raises:
+            ValueError: the engine could not hand the arguments on.
+        """
         return TriggerWorkflowRequest(
             name=self.workflow,
-            input=json.dumps(self.envelope),
+            input=check_arguments(self.envelope),
             additional_metadata=json.dumps(dict(self.metadata)),
             priority=self.priority,
         )
@@ -96,11 +103,11 @@ class Engine:
 
     def _translated(self, error: Any, limit_s: float) -> Exception:
         code, details = error.code(), error.details() or ""
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return ValueError(f"the arguments are too large for the engine: {details}. Send a reference instead")
+        if code in {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INVALID_ARGUMENT}:
+            return RefusedError(f"the engine does not take it: {details}")
         if code is grpc.StatusCode.ALREADY_EXISTS:
             return Collision(_existing(error))
-        if code is grpc.StatusCode.NOT_FOUND:
+        if code in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED}:
             return Unknown(details)
         # The channel waits ever longer between attempts to connect; a new one tries at once.
         self._drop_channel()
@@ -132,9 +139,16 @@ class Engine:
         return ids
 
     def put_variant(
-        self, configuration: Mapping[str, Any], workflow: str, *, task: str, once: bool, limit_s: float
+        self,
+        configuration: Mapping[str, Any],
+        workflow: str,
+        *,
+        task: str,
+        action: str | None,
+        once: bool,
+        limit_s: float,
     ) -> None:
-        """Register a workflow that runs a task with the limits of its own workflow."""
+        """Register a workflow that runs a task with the limits of its own workflow; `action` says who takes it."""
         step = configuration["Tasks"][0]
         request = CreateWorkflowVersionRequest(
             name=workflow,
@@ -143,7 +157,7 @@ class Engine:
             tasks=[
                 CreateTaskOpts(
                     readable_id=step["ReadableId"],
-                    action=action(workflow, task) if queue_of_action(workflow) is not None else step["Action"],
+                    action=action or step["Action"],
                     inputs="{}",
                     timeout=step["Timeout"],
                     schedule_timeout=step["ScheduleTimeout"],
@@ -167,7 +181,7 @@ class Engine:
         request = GetRunDetailsRequest(external_id=run_id)
         try:
             answer = self._call(AdminServiceStub(self._open()).GetRunDetails, request, limit_s)
-        except Unknown:
+        except (Unknown, RefusedError):  # what is too large for a message, REST tells
             return None
         name, run = next(iter(answer.task_runs.items()), ("", None))
         if run is None:
@@ -177,15 +191,19 @@ class Engine:
             "status": RunStatus.Name(run.status),
             "errorMessage": run.error,
             "output": json.loads(run.output) if run.output else {},
+            "additionalMetadata": json.loads(answer.additional_metadata or "{}"),
         }
 
     def ping(self, limit_s: float) -> None:
-        """Return when the channel is connected."""
+        """Return when the engine has answered; one too old to know the question has answered, too."""
         try:
-            grpc.channel_ready_future(self._open()).result(timeout=limit_s)
-        except grpc.FutureTimeoutError as error:
-            self._drop_channel()
-            raise self._unavailable(f"no connection within {limit_s:g} s") from error
+            self._call(
+                DispatcherStub(self._open()).GetVersion,  # type: ignore[attr-defined]
+                GetVersionRequest(),
+                limit_s,
+            )
+        except Unknown:
+            return
 
     async def finished(self, run_id: str) -> Finished | None:
         """Wait for the end of a run; only on the loop of the process. None when the stream itself ended."""
@@ -220,8 +238,12 @@ class Engine:
         self._drop_channel()
 
 
+class RefusedError(ValueError):
+    """The engine does not take what it was sent, or cannot send what it was asked for."""
+
+
 class Unknown(Exception):  # noqa: N818 - an answer, not a failure
-    """The engine does not know the id."""
+    """The engine does not know the id, or the question."""
 
 
 class Collision(Exception):  # noqa: N818 - an answer, not a failure

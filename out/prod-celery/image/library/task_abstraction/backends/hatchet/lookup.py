@@ -2,18 +2,22 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from task_abstraction.backends.hatchet import ids, results
+from task_abstraction.backends.hatchet import flows, ids, results
 from task_abstraction.backends.hatchet.clients import Clients
 from task_abstraction.backends.hatchet.labels import ID_KEY, task_of
+from task_abstraction.backends.hatchet.sealing import opened_run
+from task_abstraction.encryption import Sealer
 from task_abstraction.errors import TaskNotFound
-from task_abstraction.models import TaskResult, TaskStatus
+from task_abstraction.models import TaskResult, TaskStatus, WorkflowResult
 
 GRACE_S = 0.2
 """A run can be read 9 to 37 ms after its submit (hatchet.md 0, measured); an id that is unknown longer is unknown."""
+FILED_S = 1.0
+"""How long a look waits for an end that the engine knows to be filed: 9 to 37 ms without a backlog."""
 OWN_GRACE_S = 60.0
 """How long a submit of this process is believed while the engine, behind its backlog, cannot show it yet."""
 OWN_IDS = 10_000
@@ -27,22 +31,48 @@ DELAYED_PAUSE_S = 0.25
 LONGEST_SEARCH = timedelta(days=6, hours=23)
 """Window in which the run of a delayed task is searched; a longer one is slow (the SDK warns from 7 days)."""
 
+SEARCH_MARGIN = timedelta(minutes=1)
+"""For clocks that differ."""
+
+
+PAGE = 100
+"""Runs that one look at the steps of a workflow lists."""
+DecodeWorkflow = Callable[[WorkflowResult[Any]], WorkflowResult[Any]]
+"""Rebuild the final value of a workflow."""
+
 
 class Lookup:
     """Answers about ids; asks the engine each time."""
 
-    def __init__(self, clients: Clients, decode: results.Decode, *, limit_s: float) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        decode: results.Decode,
+        decode_workflow: DecodeWorkflow,
+        *,
+        sealer: Sealer,
+        limit_s: float,
+    ) -> None:
         self._clients = clients
         self._decode = decode
+        self._decode_workflow = decode_workflow
+        self._sealer = sealer
         self._limit_s = limit_s
         self._runs_of: dict[str, str] = {}
-        self._own: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._own: OrderedDict[str, tuple[TaskResult[Any], float]] = OrderedDict()
 
-    def remember(self, task_id: str, name: str) -> None:
-        """Note that this process has submitted a task."""
-        self._own[task_id] = name, time.monotonic()
+    def remember(self, task_id: str, name: str, *, steps: int | None = None) -> None:
+        """Note that this process has submitted a task, or a workflow of so many steps."""
+        pending: TaskResult[Any] = TaskResult(task_id=task_id, task_name=name, status=TaskStatus.PENDING)
+        if steps is not None:
+            pending = WorkflowResult(task_id=task_id, task_name=name, status=TaskStatus.PENDING, total_steps=steps)
+        self._own[task_id] = pending, time.monotonic()
         while len(self._own) > OWN_IDS:
             self._own.popitem(last=False)
+
+    def begun_as(self, task_id: str, run_id: str) -> None:
+        """Note which run a delayed task has."""
+        self._runs_of[task_id] = run_id
 
     def is_own(self, task_id: str) -> bool:
         """Whether this process has submitted the task a moment ago."""
@@ -64,20 +94,29 @@ class Lookup:
         return TaskResult(task_id=task_id, task_name=name, status=TaskStatus.PENDING)
 
     def _look_at_run(self, task_id: str, run_id: str) -> TaskResult[Any]:
-        limit = time.monotonic() + GRACE_S
+        """The state of a run. REST reads what is filed, seconds behind the work under load; gRPC reads the work itself.
+
+        What one process was told, another one may ask for before it is filed: an answer never goes back.
+        """
+        begin = time.monotonic()
         while True:
-            run = self.read(run_id)
-            if run is not None:
-                return self.result(task_id, run)
-            # What REST reads is filed behind the work, seconds behind under load; gRPC reads the work itself.
+            filed = self.read(run_id)
+            if filed is not None and results.is_finished(filed):
+                return self.result(task_id, filed)
             worked_on = self._clients.engine.details(run_id, limit_s=self._limit_s)
-            if worked_on is not None:
-                return self.result(task_id, worked_on)
-            if time.monotonic() > limit:
+            if worked_on is not None and results.is_completed(worked_on):
+                return self.result(task_id, {**(filed or {}), **worked_on})
+            ended = worked_on is not None and results.is_finished(worked_on)  # only REST says how: see `details`
+            if filed is not None and not ended:
+                return self.result(task_id, filed)
+            late = time.monotonic() > begin + (FILED_S if ended else GRACE_S)
+            if worked_on is not None and (late or not ended):
+                return self.result(task_id, {**(filed or {}), **worked_on})
+            if late:
                 break
             time.sleep(PAUSE_S)
         if self.is_own(task_id):
-            return TaskResult(task_id=task_id, task_name=self._own[task_id][0], status=TaskStatus.PENDING)
+            return self._own[task_id][0]
         raise TaskNotFound(task_id)
 
     def run_id(self, task_id: str) -> str | None:
@@ -91,19 +130,20 @@ class Lookup:
             return task_id
         limit = time.monotonic() + TRIGGER_GRACE_S
         while True:
-            found = self._runs_of.get(task_id) or self._search(task_id, due)
+            found = self._runs_of.get(task_id) or self._search(task_id, due - SEARCH_MARGIN)
+            if found is None and self.schedule(task_id) is not None:
+                return None
+            # A cancelled one has its record from before it was due.
+            found = found or self._search(task_id, min(due, datetime.now(UTC)) + SEARCH_MARGIN - LONGEST_SEARCH)
             if found is not None:
                 self._runs_of[task_id] = found
                 return found
-            if self.schedule(task_id) is not None:
-                return None
-            if time.monotonic() > limit or abs(datetime.now(UTC) - due) > timedelta(minutes=1):
+            if time.monotonic() > limit or abs(datetime.now(UTC) - due) > SEARCH_MARGIN:
                 raise TaskNotFound(task_id)
             time.sleep(DELAYED_PAUSE_S)
 
-    def _search(self, task_id: str, due: datetime) -> str | None:
+    def _search(self, task_id: str, since: datetime) -> str | None:
         rest = self._clients.rest
-        since = due - timedelta(minutes=1)
         query = {
             "additional_metadata": f"{ID_KEY}:{task_id}",
             "since": since.isoformat(),
@@ -139,4 +179,45 @@ class Lookup:
                 now = self.read(run_id)
                 if now is not None and now.get("retryCount") != run.get("retryCount"):
                     return self.result(task_id, now)
-        return results.to_result(task_id, run, self._decode)
+        run = opened_run(run, self._sealer)
+        if not flows.is_workflow(run):
+            return results.to_result(task_id, run, self._decode)
+        metadata = run.get("additionalMetadata")
+        if metadata is None:  # only the stream has told of it
+            metadata = (self._clients.engine.details(task_id, limit_s=self._limit_s) or {}).get(
+                "additionalMetadata", {}
+            )
+        found = flows.to_result(task_id, run, metadata, lambda: len(self.started_by(task_id, "COMPLETED")))
+        return self._decode_workflow(found)
+
+    def started_by(self, run_id: str, state: str) -> list[str]:
+        """Ids of the runs that a run has started and that are filed in this state."""
+        rest = self._clients.rest
+        found: list[str] = []
+        since = datetime.now(UTC) - LONGEST_SEARCH
+        query = {
+            "parent_task_external_id": run_id,
+            "statuses": state,
+            "since": since.isoformat(),
+            "only_tasks": "false",
+            "include_payloads": "false",
+            "limit": str(PAGE),
+        }
+        while True:
+            page = {**query, "offset": str(len(found))}
+            answer = rest.get(f"{rest.stable_tenant}/workflow-runs", page, limit_s=self._limit_s)
+            rows = (answer or {}).get("rows") or []
+            found += [str(row["taskExternalId"]) for row in rows]
+            if len(rows) < PAGE:
+                return found
+
+    def cancel_runs(self, run_ids: Sequence[str]) -> None:
+        """Cancel runs."""
+        rest = self._clients.rest
+        if run_ids:
+            rest.post(f"{rest.stable_tenant}/tasks/cancel", {"externalIds": list(run_ids)}, limit_s=self._limit_s)
+
+    def is_cancelled(self, run_id: str) -> bool:
+        """Whether a run was cancelled."""
+        worked_on = self._clients.engine.details(run_id, limit_s=self._limit_s)
+        return worked_on is not None and worked_on["status"] == "CANCELLED"

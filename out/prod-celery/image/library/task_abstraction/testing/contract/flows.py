@@ -2,6 +2,7 @@
 
 # ruff: noqa: S101, PLR2004 - tests assert
 
+import time
 import uuid
 from typing import Any
 
@@ -11,6 +12,7 @@ from task_abstraction.base import TaskBackend
 from task_abstraction.errors import ConfigurationError, TaskFailed, TaskNotFound, TaskNotRegistered
 from task_abstraction.models import Feature, TaskStatus, WorkflowResult
 from task_abstraction.testing.contract.fixtures import Fixtures
+from task_abstraction.testing.contract.tasks import Point
 from task_abstraction.workflows import Parallel, Sequential, WorkflowDefinition
 
 ADD = "contract_add"
@@ -71,12 +73,18 @@ class WorkflowContract(Fixtures):
             assert self.run(backend, Parallel([ADD]), given=7).unwrap() == [7]
 
     def test_parallel_steps_overlap(self, backend: TaskBackend) -> None:
-        """Members run at the same time, where the worker has room."""
+        """Members run at the same time, where the worker has room.
+
+        A worker that has lost a child has one slot less for some seconds (celery 5.7: up to 5 s, measured), so a second
+        look is allowed; members that only ever follow each other do not overlap in any of them.
+        """
         if not self.gives(backend, Feature.CHORD) or self.slots < 2:
             return
         span = ("contract_span", {"seconds": SPAN_S})
-        done = self.run(backend, Parallel([span, span]), Sequential(["contract_spread"]), given=0)
-        assert done.unwrap() > 0
+        patterns = Parallel([span, span]), Sequential(["contract_spread"])
+        deadline = time.monotonic() + self.wait_s
+        while (overlap_s := self.run(backend, *patterns, given=0).unwrap()) <= 0:
+            assert time.monotonic() < deadline, f"the second begins {-overlap_s:.2f} s after the end of the first"
 
     def test_patterns_mix(self, backend: TaskBackend) -> None:
         """A parallel pattern between steps, and another one at the end."""
@@ -93,6 +101,14 @@ class WorkflowContract(Fixtures):
             first = Parallel([(ADD, {"b": 1}), (ADD, {"b": 2})])
             done = self.run(backend, first, Parallel(["contract_sum", "contract_echo"]), given=1)
             assert done.unwrap() == [5, [2, 3]]
+
+    def test_values_are_rebuilt(self, backend: TaskBackend) -> None:
+        """Input, values between steps and the final value are objects of the annotated class, also in a list."""
+        if self.gives(backend, Feature.CHORD):
+            move = ("contract_move", {"by": 1})
+            assert self.run(backend, Sequential([move, move]), given=Point(1, 2)).unwrap() == Point(3, 4)
+            done = self.run(backend, Sequential([move]), Parallel([move, move]), given=Point(1, 2))
+            assert done.unwrap() == [Point(3, 4), Point(3, 4)]
 
     def test_a_failure_ends_the_workflow(self, backend: TaskBackend) -> None:
         """The error is that of the step; what follows does not run, and the workflow does not stay running."""

@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -12,25 +12,28 @@ import amqp.exceptions
 import kombu.exceptions
 import kombu.pools
 import redis.exceptions
-from celery.app.task import Context
 from celery.backends.redis import RedisBackend
 from celery.exceptions import BackendError
-from celery.exceptions import TimeoutError as WaitTimeout
 
-from task_abstraction.backends.celery import probe, worker, workflows
-from task_abstraction.backends.celery.application import NO_RESULTS, SUBMITTED, LibraryCelery, make_app
+from task_abstraction.backends.celery import probe, visibility, worker, workflows
+from task_abstraction.backends.celery.application import NO_RESULTS, LibraryCelery, make_app
+from task_abstraction.backends.celery.cancelled import file_cancel
 from task_abstraction.backends.celery.letter_store import CeleryLetterStore
 from task_abstraction.backends.celery.letters import LetterWriter
+from task_abstraction.backends.celery.queues import has_quorum_queues
 from task_abstraction.backends.celery.results import close_store, to_result
 from task_abstraction.backends.celery.schedules import last_sends
+from task_abstraction.backends.celery.store import SUBMITTED, WORKFLOW, put_new
+from task_abstraction.backends.celery.waiting import NotAwaitable, end_of
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result, encode
 from task_abstraction.config import BackendConfig, WorkerPlan, redact
 from task_abstraction.config.redaction import remember_secrets_of
-from task_abstraction.errors import BackendUnavailable, ResultTimeout, UnsupportedFeature
+from task_abstraction.errors import BackendUnavailable, TaskNotFound
 from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult, WorkflowResult
+from task_abstraction.tasks import TaskDefinition
 from task_abstraction.worker_job import WorkerJob
-from task_abstraction.workflows import WorkflowSubmission
+from task_abstraction.workflow_catalogue import WorkflowSubmission
 
 OUTAGES = (
     kombu.exceptions.OperationalError,
@@ -49,8 +52,6 @@ BROKER_KINDS = {
     "memory": "memory",
     "sqs": "sqs",
 }
-# Default of kombu's redis transport, in seconds.
-VISIBILITY_TIMEOUT_S = 3600
 
 
 class CeleryBackend(TaskBackend):
@@ -63,6 +64,10 @@ class CeleryBackend(TaskBackend):
         self._lock = threading.Lock()
         self._app: LibraryCelery | None = None
         self._pid: int | None = None
+
+    def check_settings(self) -> None:
+        """Refuse settings that Celery does not have, and results without a store."""
+        _ = self.app
 
     @property
     def app(self) -> LibraryCelery:
@@ -81,7 +86,7 @@ class CeleryBackend(TaskBackend):
         return self._app
 
     def _make_app(self) -> LibraryCelery:
-        return make_app(self.config, self.plan, kind=self.broker_kind)
+        return make_app(self.config, self.plan, kind=self.broker_kind, sealer=self.sealer)
 
     def address(self) -> str:
         """Host, port and database of the broker."""
@@ -96,7 +101,7 @@ class CeleryBackend(TaskBackend):
     def facts(self) -> Mapping[str, object]:
         """Broker, queue type and pool."""
         pool = self._job.tier.pool if self._job is not None else "prefork"
-        quorum = self._app is not None and self._app.conf.task_default_queue_type == "quorum"
+        quorum = self.broker_kind == "amqp" and has_quorum_queues(self.app.conf)
         return {"broker": self.broker_kind, "pool": pool, "quorum": quorum, "results": self._keeps_results}
 
     @property
@@ -109,22 +114,22 @@ class CeleryBackend(TaskBackend):
             yield
         except OUTAGES as error:
             reason = redact(str(error)) or type(error).__name__
-            raise BackendUnavailable("celery", address or self.address(), reason) from error
+            where = self.address() if address is None else redact(address)
+            raise BackendUnavailable("celery", where, reason) from error
 
     def check_options(self, name: str, options: SubmitOptions) -> None:
         """Refuse, besides the table's refusals, a delay that Redis would deliver again and again."""
         super().check_options(name, options)
-        delay = options.delay
-        if delay is None and options.eta is not None:
-            delay = options.eta - datetime.now(options.eta.tzinfo or UTC)
-        if delay is None or self.broker_kind not in {"redis", "sqs"}:
-            return
-        limit = (self.app.conf.broker_transport_options or {}).get("visibility_timeout", VISIBILITY_TIMEOUT_S)
-        if delay.total_seconds() >= limit:
-            feature = Feature.DELAY if options.delay is not None else Feature.ETA
-            reason = f"{delay.total_seconds():.0f} s is beyond the visibility timeout of {limit} s"
-            hint = "Use a schedule, a shorter delay, or RabbitMQ"
-            raise UnsupportedFeature("celery", feature, name, reason=reason, hint=hint)
+        asked = visibility.delay_of(options)
+        if asked is not None:
+            visibility.refuse(asked, kind=self.broker_kind, conf=self.app.conf, name=name)
+
+    def check_definition(self, definition: TaskDefinition) -> None:
+        """Refuse, besides the table's refusals, retries so far apart that Redis would deliver them again and again."""
+        super().check_definition(definition)
+        asked = visibility.delay_of_retries(definition.retry)
+        if asked is not None:
+            visibility.refuse(asked, kind=self.broker_kind, conf=self.app.conf, name=definition.name)
 
     def _send(self, submission: Submission) -> str:
         policy, options = submission.policy, submission.options
@@ -132,7 +137,7 @@ class CeleryBackend(TaskBackend):
         asked = self.app.conf.task_ignore_result if policy.ignore_result is None else policy.ignore_result
         ignore = bool(asked) or not self._keeps_results
         if not ignore:
-            self._mark(submission.name, submission.task_id, SUBMITTED)
+            self._mark(submission.name, submission.task_id, SUBMITTED, until=submission.due_at)
         try:
             with self._reaching():
                 self.app.send_task(
@@ -153,19 +158,11 @@ class CeleryBackend(TaskBackend):
             raise
         return submission.task_id
 
-    def _mark(self, name: str, task_id: str, state: str, value: object = None) -> None:
-        request = Context(task=name, id=task_id)
-        backend: Any = self.app.backend
-        is_redis: bool = isinstance(backend, RedisBackend)  # not narrowed: celery-types knows little of that class
+    def _mark(
+        self, name: str, task_id: str, state: str, value: object = None, *, until: datetime | None = None
+    ) -> None:
         with self._reaching(self._result_address()):
-            if not is_redis:
-                backend.store_result(task_id, value, state, request=request)
-                return
-            # What store_result does, in one command instead of four: the id is new, so there is no success to
-            # protect, and nobody waits for this state.
-            meta = backend._get_result_meta(value, state, None, request)  # noqa: SLF001
-            record = backend.encode({**meta, "task_id": task_id})
-            backend.client.set(backend.get_key_for_task(task_id), record, ex=backend.expires or None)
+            put_new(self.app.backend, name, task_id, state, value, until=until)
 
     def _unmark(self, task_id: str) -> None:
         try:
@@ -174,7 +171,7 @@ class CeleryBackend(TaskBackend):
             return  # the broker's outage is what the caller hears of; the marker expires by itself
 
     def _result_address(self) -> str:
-        return redact(str(self.config.connection_params.get("result_backend", "")))
+        return str(self.config.connection_params.get("result_backend", ""))
 
     def _decode(self, name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         definition = self.definition(name)
@@ -185,56 +182,53 @@ class CeleryBackend(TaskBackend):
             self.require(Feature.RESULTS, "*")
         with self._reaching(self._result_address()):
             meta = self.app.backend.get_task_meta(task_id, cache=False)
-        if meta.get("status") == workflows.WORKFLOW:
-            return workflows.state_of(task_id, meta["result"], self._look)
+        if meta.get("status") == WORKFLOW:
+            return self.decoded(workflows.state_of(task_id, meta["result"], self._look))
         return to_result(task_id, meta, self._decode)
 
-    def _send_workflow(self, submission: WorkflowSubmission) -> None:
+    def _send_workflow(self, submission: WorkflowSubmission) -> str:
         self.require(Feature.RESULTS, submission.definition.name)
         canvas = workflows.build(self.app, submission, self.queue_for, encode)
         name = submission.definition.name
-        self._mark(name, submission.workflow_id, workflows.WORKFLOW, workflows.record_of(submission.definition, canvas))
+        self._mark(name, submission.workflow_id, WORKFLOW, workflows.record_of(submission.definition, canvas))
         try:
             with self._reaching():
                 canvas.signature.apply_async()
         except BackendUnavailable:
             self._unmark(submission.workflow_id)
             raise
+        return submission.workflow_id
 
     def _wait(self, task_id: str, timeout: float) -> TaskResult[Any]:
-        known = self._look(task_id)
-        if known.is_finished:
-            return known
-        if isinstance(known, WorkflowResult):
-            return super()._wait(task_id, timeout)
-        seconds = None if timeout == float("inf") else timeout
-        waiting: Any = self.app.AsyncResult(task_id)
+        backend: Any = self.app.backend
+        if not isinstance(backend, RedisBackend):
+            # Others are asked again and again by Celery itself, which does not stop at an unknown id.
+            known = self._look(task_id)
+            if known.is_finished:
+                return known
+            if isinstance(known, WorkflowResult):
+                return super()._wait(task_id, timeout)
         try:
-            with self._reaching(self._result_address()):
-                # Redis announces results; the interval is for result backends that have to be asked.
-                waiting.get(timeout=seconds, propagate=False, interval=0.05, disable_sync_subtasks=False)
-                meta = waiting._get_task_meta()  # noqa: SLF001 - what the wait has just received
-        except WaitTimeout:
-            raise ResultTimeout(task_id, timeout) from None
-        finally:
-            self._stop_listening(waiting)
+            meta = end_of(self.app, task_id, timeout, lambda: self._reaching(self._result_address()))
+        except NotAwaitable as answer:
+            if answer.state == WORKFLOW:
+                return super()._wait(task_id, timeout)
+            raise TaskNotFound(task_id) from None
         return to_result(task_id, meta, self._decode)
-
-    def _stop_listening(self, waiting: Any) -> None:  # noqa: ANN401 - Celery's AsyncResult
-        with contextlib.suppress(*OUTAGES):
-            waiting.backend.remove_pending_result(waiting)
-        # Its finaliser would do the same once more, at any time and without anybody to hear of an outage.
-        waiting.backend = None
 
     def _cancel(self, task_id: str) -> None:
         known = self._look(task_id)
         if known.is_finished:
             return
+        names = {task_id: known.task_name}
+        if isinstance(known, WorkflowResult):
+            with self._reaching(self._result_address()):
+                names = workflows.task_names(self.app.backend.get_task_meta(task_id, cache=False)["result"])
+        with self._reaching(self._result_address()):
+            for one, name in names.items():
+                file_cancel(self.app.backend, one, name)
         with self._reaching():
-            ids: Any = task_id
-            if isinstance(known, WorkflowResult):
-                ids = workflows.task_ids(self.app.backend.get_task_meta(task_id, cache=False)["result"])
-            self.app.control.revoke(ids, terminate=True)
+            self.app.control.revoke(list(names), terminate=True)
 
     def _ping(self, timeout_s: float) -> None:
         probe.ping(self.app, timeout_s=timeout_s, reaching=self._reaching, result_address=self._result_address())
@@ -263,7 +257,7 @@ class CeleryBackend(TaskBackend):
 
     def _serve(self, job: WorkerJob) -> None:
         letters = LetterWriter(self.app, kind=self.broker_kind, wants=self.plan.keeps_dead_letters)
-        worker.configure(self.app, job, letters)
+        worker.configure(self.app, job, letters, self.plan)
         worker.run(self.app, job, self.address(), letters=letters, forget_job=self._in_child)
 
     def _in_child(self) -> None:
@@ -278,5 +272,5 @@ class CeleryBackend(TaskBackend):
         app, self._app = self._app, None
         if app is not None and self._pid == os.getpid():
             with contextlib.suppress(*OUTAGES):
-                close_store(getattr(app, "_backend_cache", None))  # `app.backend` would make one
+                close_store(getattr(app, "_backend", None))  # `app.backend` would make one
             app.close()

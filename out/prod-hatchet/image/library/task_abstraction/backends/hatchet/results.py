@@ -69,6 +69,11 @@ def is_finished(run: Mapping[str, Any]) -> bool:
     return STATUS.get(str(run.get("status"))) in FINISHED
 
 
+def is_completed(run: Mapping[str, Any]) -> bool:
+    """Whether a run has ended well."""
+    return STATUS.get(str(run.get("status"))) is TaskStatus.COMPLETED
+
+
 def is_settled(run: Mapping[str, Any]) -> bool:
     """Whether the state that is filed can be believed.
 

@@ -28,7 +28,10 @@ LISTEN_AGAIN_S = 1.0
 class Waiting:
     """One wait; only on the loop of the process."""
 
-    def __init__(self, clients: Clients, lookup: Lookup, task_id: str, timeout_s: float) -> None:
+    def __init__(
+        self, clients: Clients, lookup: Lookup, task_id: str, timeout_s: float, *, value_only: bool = False
+    ) -> None:
+        self._value_only = value_only
         self._clients = clients
         self._lookup = lookup
         self._task_id = task_id
@@ -96,11 +99,11 @@ class Waiting:
         return stream.result() if done else None
 
     async def _completed(self, run_id: str, told: "Finished") -> TaskResult[Any]:
-        """The result that the stream told, with the times that are filed by now."""
-        read = await asyncio.to_thread(self._lookup.read, run_id)
-        run: dict[str, Any] = {} if read is None else dict(read)
-        if not results.is_finished(run):
-            run |= {"status": "COMPLETED", "finishedAt": datetime.now(UTC).isoformat()}
-            run.setdefault("actionId", told.task)
-        run["output"] = json.loads(told.output)
+        """The result that the stream told, with the times that are filed by now unless nobody asks for them."""
+        read = None if self._value_only else await asyncio.to_thread(self._lookup.read, run_id)
+        filed = read or {}
+        if not results.is_finished(filed):
+            now = datetime.now(UTC).isoformat()
+            filed = {"actionId": told.task, **filed, "status": "COMPLETED", "finishedAt": now}
+        run = {**filed, "output": json.loads(told.output)}
         return await asyncio.to_thread(self._lookup.result, self._task_id, run)

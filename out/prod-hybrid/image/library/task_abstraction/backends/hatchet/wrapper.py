@@ -1,11 +1,13 @@
 """Our tasks as tasks of the SDK: envelope in, envelope out, counted, with the policy's word on every error."""
 
 import asyncio
+import functools
 import inspect
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -13,14 +15,23 @@ from hatchet_sdk import Context, Hatchet, NonRetryableException
 from hatchet_sdk.runnables.workflow import Standalone
 from hatchet_sdk.types.priority import Priority
 
+from task_abstraction.backends.hatchet.flows import opened_step
 from task_abstraction.backends.hatchet.labels import ID_KEY, QUEUE_KEY, describe
+from task_abstraction.backends.hatchet.limits import UnsendableResultError, checked_result, reportable
 from task_abstraction.backends.hatchet.options import priority_of
+from task_abstraction.backends.hatchet.sealing import Sealed
+from task_abstraction.capabilities import capability
 from task_abstraction.context import TaskContext
-from task_abstraction.models import Reason
+from task_abstraction.encryption import Sealer
+from task_abstraction.errors import PayloadUnreadable, UnsupportedFeature
+from task_abstraction.models import Feature, Reason
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.execution import arun_task, describe_error, enqueued_at, run_task
 from task_abstraction.runtime.worker_metrics import WorkerMetrics
+from task_abstraction.steps import STEP_HEADER, step_envelope
 from task_abstraction.tasks import TaskDefinition
+
+log = logging.getLogger("task_abstraction.hatchet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,8 @@ class Wrapped:
     options: Mapping[str, Any]
     """keyword arguments of `Hatchet.task`"""
     metrics: WorkerMetrics
+    sealer: Sealer = field(default_factory=Sealer)
+    """encrypts results and errors"""
 
     @property
     def time_limit(self) -> timedelta:
@@ -54,10 +67,26 @@ def context_of(task: Wrapped, ctx: Context) -> TaskContext:
         id=metadata.get(ID_KEY) or ctx.workflow_run_id,
         name=task.definition.name,
         attempt=ctx.retry_count + 1,
+        system="hatchet",
         queue=metadata.get(QUEUE_KEY) or task.queue,
         headers=metadata,
+        report=functools.partial(_no_progress, task.definition.name),
         cancelled=lambda: ctx.is_cancelled,
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _warn_of_progress(name: str) -> None:
+    record = capability("hatchet", Feature.PROGRESS, {})
+    if record is not None:
+        refusal = UnsupportedFeature("hatchet", Feature.PROGRESS, name, reason=record.mechanism, hint=record.hint)
+        log.warning("%s", refusal)
+
+
+def _no_progress(name: str, value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Say once for each task that nobody will read its progress: no reason to fail the task."""
+    del value
+    _warn_of_progress(name)
 
 
 class Attempt:
@@ -67,6 +96,7 @@ class Attempt:
         self._task, self._context = task, context
         self._began = time.monotonic()
         self.more = context.attempt < task.attempts
+        self.last = context.attempt == task.attempts
         # Repeated although every attempt was used: its worker had died.
         lost = context.attempt > task.attempts
         task.metrics.started(
@@ -115,10 +145,21 @@ def counted(task: Wrapped, context: TaskContext) -> Iterator[None]:
         if context.is_cancelled:
             attempt.given_up()
             raise
-        again = attempt.more and task.policy.is_retryable(error)
-        attempt.failed(Reason.ERROR, again=again)
-        if attempt.more and not again:
-            raise NonRetryableException(describe_error(error)) from error
+        unreadable = isinstance(error, PayloadUnreadable)
+        repeatable = task.policy.is_retryable(error) and not isinstance(
+            error, PayloadUnreadable | UnsendableResultError
+        )
+        again = attempt.more and repeatable
+        attempt.failed(Reason.INVALID if unreadable else Reason.ERROR, again=again)
+        if task.sealer.seals:
+            raise _sealed(task, error, again=again) from None
+        told = reportable(error)
+        # A replay, or a worker that was lost, gives attempts beyond those of the policy.
+        if not repeatable and not attempt.last:
+            raise NonRetryableException(describe_error(told)) from (error if told is error else None)
+        if told is not error:
+            log.exception("task %s failed; the engine is told a part of its error", task.definition.name)
+            raise told from None
         raise
     else:
         if context.is_cancelled:
@@ -129,6 +170,21 @@ def counted(task: Wrapped, context: TaskContext) -> Iterator[None]:
         attempt.ended()
 
 
+def _sealed(task: Wrapped, error: Exception, *, again: bool) -> Exception:
+    """An error that tells the engine nothing; the log of the worker has it as it was."""
+    log.error("task %s failed: %s", task.definition.name, describe_error(error), exc_info=error)
+    text = task.sealer.seal_text(describe_error(error))
+    return Sealed(text) if again else NonRetryableException(text)
+
+
+def opened_envelope(task: Wrapped, filed: Mapping[str, Any], context: TaskContext) -> Mapping[str, Any]:
+    """The arguments of an attempt in clear; those of a step are bound to its function here."""
+    if STEP_HEADER not in context.headers:
+        opened: Mapping[str, Any] = task.sealer.open_json(filed)
+        return opened
+    return step_envelope(task.definition.fn, opened_step(filed, task.sealer), context.headers)
+
+
 def body_of(task: Wrapped) -> Callable[..., Any]:
     """The function that the SDK runs; its annotations decide how the SDK reads the output."""
     definition = task.definition
@@ -136,12 +192,14 @@ def body_of(task: Wrapped) -> Callable[..., Any]:
     def run(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
         context = context_of(task, ctx)
         with counted(task, context):
-            return {"result": run_task(definition, envelope, context)}
+            opened = opened_envelope(task, envelope, context)
+            return checked_result(dict(task.sealer.seal_json({"result": run_task(definition, opened, context)})))
 
     async def arun(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
         context = context_of(task, ctx)
         with counted(task, context):
-            return {"result": await arun_task(definition, envelope, context)}
+            opened = opened_envelope(task, envelope, context)
+            return checked_result(dict(task.sealer.seal_json({"result": await arun_task(definition, opened, context)})))
 
     return arun if inspect.iscoroutinefunction(definition.fn) else run
 

@@ -5,7 +5,7 @@ import atexit
 import gc
 import os
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -15,9 +15,11 @@ from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
+from task_abstraction.backends.temporal.sealing import converter_of
 from task_abstraction.config import BackendConfig, redact
 from task_abstraction.config.backend import TEMPORAL_PORT, VARIABLES
 from task_abstraction.config.settings import first_set
+from task_abstraction.encryption import Sealer
 from task_abstraction.errors import BackendUnavailable, ConfigurationError, ResultTimeout
 from task_abstraction.runtime.loop import PROCESS_LOOP
 
@@ -62,11 +64,6 @@ def connect_settings(config: BackendConfig, environ: Mapping[str, str] | None = 
         ConfigurationError: a certificate cannot be read, or settings exclude each other.
     """
     source = os.environ if environ is None else environ
-    if source.get("TASK_ENCRYPTION_KEYS") or source.get("TASK_ENCRYPTION_KEYS_FILE"):
-        raise ConfigurationError(
-            "TASK_ENCRYPTION_KEYS is set, but this version cannot encrypt payloads on Temporal. Unset it",
-            source="TASK_ENCRYPTION_KEYS",
-        )
     merged = {name: value for name, value in source.items() if name.startswith("TEMPORAL_")}
     params = config.connection_params
     for param, name in _SDK_NAMES.items():
@@ -118,9 +115,15 @@ def end_quietly() -> None:
     time.sleep(EXIT_PAUSE_S)
 
 
-async def connect(settings: Mapping[str, Any], **more: Any) -> Client:  # noqa: ANN401 - arguments of the SDK
-    """Connect a client on the running loop."""
-    return await Client.connect(**settings, runtime=RUNTIMES.get(), connect_timeout=CALL_TIMEOUT, **more)
+async def connect(settings: Mapping[str, Any], sealer: Sealer, **more: Any) -> Client:  # noqa: ANN401 - arguments of the SDK
+    """Connect a client on the running loop; what it sends is encrypted where there is a key."""
+    return await Client.connect(
+        **settings,
+        data_converter=converter_of(sealer),
+        runtime=RUNTIMES.get(),
+        connect_timeout=CALL_TIMEOUT,
+        **more,
+    )
 
 
 def is_missing_namespace(error: RPCError) -> bool:
@@ -160,8 +163,9 @@ def reaching(address: str) -> Iterator[None]:
 class Connection:
     """The client of this process, on the library's loop; made at the first use and anew after a fork."""
 
-    def __init__(self, config: BackendConfig) -> None:
+    def __init__(self, config: BackendConfig, sealer: Callable[[], Sealer]) -> None:
         self._config = config
+        self._sealer = sealer
         self._client: Client | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock: asyncio.Lock | None = None
@@ -179,7 +183,7 @@ class Connection:
         assert self._lock is not None  # noqa: S101 - set with the loop
         async with self._lock:
             if self._client is None:
-                self._client = await connect(connect_settings(self._config))
+                self._client = await connect(connect_settings(self._config), self._sealer())
             return self._client
 
     def run(self, call: Coroutine[Any, Any, T], timeout_s: float = ANSWER_TIMEOUT_S) -> T:

@@ -9,6 +9,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeTaskQueueResponse
 from temporalio.client import Client
 
+from task_abstraction.backends.temporal.flows import Unfinished
 from task_abstraction.backends.temporal.generic_task import WORKFLOW_NAME
 from task_abstraction.models import QueueStats
 
@@ -57,25 +58,40 @@ async def _unfinished(client: Client, queue: str, *, standalone: bool) -> int:
     return count
 
 
-async def queue_stats(client: Client, queue: str, *, standalone: bool) -> QueueStats:
+async def queue_stats(client: Client, queue: str, *, standalone: bool, steps: Unfinished) -> QueueStats:
     """Waiting, in flight, age and consumers of one queue.
 
     The server has no count of running tasks. It has an exact count of unfinished executions (visibility) and the
     backlog, an approximation that it keeps for up to 5 s (measured, server 1.32) and that goes on counting tasks which
     expired. So: unfinished = waiting + in flight holds exactly, and the backlog only splits it. A task that waits for
-    its next attempt counts as in flight: a worker will be needed for it.
+    its next attempt counts as in flight: a worker will be needed for it. Steps of workflows are no executions; the
+    workflows count them. A workflow whose steps all run elsewhere needs a worker here only when its turn has come,
+    which is in the backlog.
     """
-    activities, workflows, unfinished = await asyncio.gather(
+    activities, workflows, tasks = await asyncio.gather(
         describe_queue(client, queue, ACTIVITIES),
         describe_queue(client, queue, WORKFLOWS),
         _unfinished(client, queue, standalone=standalone),
     )
     backlog = activities.stats.approximate_backlog_count + workflows.stats.approximate_backlog_count
-    waiting = min(backlog, unfinished)
+    unfinished = tasks + steps.steps[queue]
+    waiting = min(backlog, unfinished + steps.workflows[queue])
     ages = [answer.stats.approximate_backlog_age.ToSeconds() for answer in (activities, workflows)]
     return QueueStats(
         waiting=waiting,
-        in_flight=unfinished - waiting,
+        in_flight=max(0, unfinished - waiting),
         oldest_age_s=float(max(ages)) if waiting else 0.0,
         consumers=len(pollers_of(activities)),
     )
+
+
+async def foreign_stats(client: Client, queue: str) -> QueueStats:
+    """Backlog, age and consumers of a queue that workers of others serve.
+
+    Which of the open executions need a slot is theirs to know: what is in flight is not told.
+    """
+    answers = await asyncio.gather(*(describe_queue(client, queue, kind) for kind in (ACTIVITIES, WORKFLOWS)))
+    waiting = sum(answer.stats.approximate_backlog_count for answer in answers)
+    oldest = max(answer.stats.approximate_backlog_age.ToSeconds() for answer in answers)
+    consumers = set().union(*(pollers_of(answer) for answer in answers))
+    return QueueStats(waiting=waiting, oldest_age_s=float(oldest) if waiting else 0.0, consumers=len(consumers))

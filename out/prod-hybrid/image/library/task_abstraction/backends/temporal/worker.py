@@ -21,7 +21,9 @@ from task_abstraction.backends.temporal.generic_task import GenericTask
 from task_abstraction.backends.temporal.options import HEARTBEAT_LONGEST_S, heartbeat_s
 from task_abstraction.backends.temporal.slots import SharedSlots, shared_tuner
 from task_abstraction.backends.temporal.statistics import ACTIVITIES, describe_queue, pollers_of
+from task_abstraction.backends.temporal.task_workflow import TaskWorkflow
 from task_abstraction.config import BackendConfig, load_settings_module, read_setting
+from task_abstraction.encryption import Sealer
 from task_abstraction.errors import BackendUnavailable, ConfigurationError
 from task_abstraction.worker_job import WorkerJob
 
@@ -117,7 +119,7 @@ def build_workers(client: Client, job: WorkerJob) -> list[Worker]:
             client,
             task_queue=queue,
             activities=activities,
-            workflows=[GenericTask],
+            workflows=[GenericTask, TaskWorkflow],
             activity_executor=executor,
             interceptors=[TaskInterceptor(job.metrics, job.policies)],
             # A plain error in workflow code would be tried again for ever.
@@ -174,6 +176,7 @@ async def _until_stopped(workers: Sequence[Worker], stop: asyncio.Event) -> None
 async def serve(
     config: BackendConfig,
     job: WorkerJob,
+    sealer: Sealer,
     *,
     on_stop: Callable[[Callable[[], None]], None],
     on_connect: Callable[[Client], Coroutine[Any, Any, None]],
@@ -183,6 +186,7 @@ async def serve(
     Args:
         config: how the server is reached.
         job: what is run.
+        sealer: encrypts what tasks give back, and reads their arguments.
         on_stop: is given the function that wakes this one when `job.stop` was set.
         on_connect: is awaited before the first poll.
 
@@ -198,7 +202,7 @@ async def serve(
     RUNTIMES.get(sdk_metrics(job))
     address = address_of(config)
     with reaching(address):
-        client = await connect(connect_settings(config), identity=f"{os.getpid()}@{job.name}")
+        client = await connect(connect_settings(config), sealer, identity=f"{os.getpid()}@{job.name}")
     await on_connect(client)
     workers = build_workers(client, job)
     helpers = [asyncio.create_task(_beat(job, stop)), asyncio.create_task(_watch(client, job))]

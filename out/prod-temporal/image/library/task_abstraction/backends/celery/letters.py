@@ -8,7 +8,8 @@ import amqp.exceptions
 import kombu.exceptions
 import redis.exceptions
 
-from task_abstraction.backends.celery.queues import declaration_of_dead_letter, queue_of_routing_key
+from task_abstraction.backends.celery.queues import declaration_of_dead_letter
+from task_abstraction.backends.celery.sealing import sealed_letter
 from task_abstraction.config import redact
 from task_abstraction.dead_letters import (
     DeadLetter,
@@ -19,6 +20,7 @@ from task_abstraction.dead_letters import (
     text_or_base64,
     utc_now,
 )
+from task_abstraction.encryption import Sealer
 from task_abstraction.models import Reason
 from task_abstraction.runtime.execution import enqueued_at
 
@@ -35,11 +37,6 @@ BROKER_REASONS = {"delivery_limit": Reason.WORKER_LOST, "expired": Reason.EXPIRE
 
 def _bytes(body: Any) -> bytes:  # noqa: ANN401 - str, bytes or memoryview, by transport
     return body.encode() if isinstance(body, str) else bytes(body or b"")
-
-
-def queue_of(message: Any) -> str:  # noqa: ANN401 - kombu's Message
-    """Queue of a message as far as the message itself knows it."""
-    return queue_of_routing_key((message.delivery_info or {}).get("routing_key"))
 
 
 def letter_of(message: Any, *, queue: str, reason: Reason, error: str) -> DeadLetter:  # noqa: ANN401 - kombu's Message
@@ -86,6 +83,8 @@ class LetterWriter:
 
     def __init__(self, app: Any, *, kind: str, wants: Callable[[str], bool]) -> None:  # noqa: ANN401 - Celery
         self._app = app
+        # An application that was not written with the library encrypts nothing.
+        self._sealer: Sealer = getattr(app, "sealer", None) or Sealer()
         self._kind = kind
         self._wants = wants
 
@@ -96,7 +95,7 @@ class LetterWriter:
     def write(self, letter: DeadLetter) -> bool:
         """Store a letter; False when the broker does not take it: then the caller must not acknowledge."""
         try:
-            (self._to_redis if self._kind == "redis" else self._to_amqp)(letter)
+            (self._to_redis if self._kind == "redis" else self._to_amqp)(sealed_letter(letter, self._sealer))
         except WRITE_FAILURES as error:
             reason = redact(str(error)) or type(error).__name__
             log.error("dead letter %s of %s cannot be written: %s", letter.id, letter.queue, reason)  # noqa: TRY400

@@ -10,13 +10,18 @@ from celery.app.task import Context
 from celery.exceptions import NotRegistered
 from kombu.exceptions import ContentDisallowed, DecodeError
 
-from task_abstraction.backends.celery.letters import LetterWriter, letter_of, queue_of
+from task_abstraction.backends.celery.letters import LetterWriter, letter_of
+from task_abstraction.backends.celery.queues import ServedQueues
+from task_abstraction.backends.celery.request import serving
+from task_abstraction.backends.celery.sealing import refusal
 from task_abstraction.dead_letters import raw_letter
 from task_abstraction.models import Reason
 from task_abstraction.runtime.worker_metrics import UNKNOWN_TASK, WorkerMetrics
 
 log = logging.getLogger("task_abstraction.celery")
 UNREADABLE = (DecodeError, ContentDisallowed, LookupError, ValueError, TypeError)
+PIDBOX = ".pidbox"
+"""End of the names of the exchanges that carry control messages."""
 PARTS_OF_BODY = (list, dict, dict)
 """Arguments, keywords and callbacks: the body of a message of Celery's second protocol."""
 
@@ -44,7 +49,7 @@ def fault_of_message(message: Any) -> str | None:  # noqa: ANN401 - kombu's Mess
     try:
         payload = message.payload
     except UNREADABLE as error:
-        return f"{type(error).__name__}: {error}"
+        return refusal(message, error) or f"{type(error).__name__}: {error}"
     if isinstance(payload, dict) and "args" in payload:
         return None
     if not isinstance(payload, (list, tuple)) or len(payload) != len(PARTS_OF_BODY):
@@ -60,10 +65,11 @@ class Unusable:
         self._consumer = consumer
         self._writer = writer
         self._metrics = metrics
+        self.served = ServedQueues(consumer.task_consumer)
 
     def discard(self, message: Any, why: str, reason: Reason = Reason.INVALID) -> None:  # noqa: ANN401
         """Put a message into the dead letter and give its id a final state; unacknowledged while nobody keeps it."""
-        queue = self._queue_of(message)
+        queue = self.served.name_of(message)
         letter = letter_of(message, queue=queue, reason=reason, error=why)
         if not self._writer.wants(queue):
             log.error("message %s of queue %s is discarded: %s", letter.id, queue, why)
@@ -89,11 +95,6 @@ class Unusable:
         if self._metrics is not None:
             self._metrics.dead_lettered(queue, task or UNKNOWN_TASK)
 
-    def _queue_of(self, message: Any) -> str:  # noqa: ANN401
-        served = [queue.name for queue in self._consumer.task_consumer.queues]
-        named = queue_of(message)
-        return named if named in served or not served else str(served[0])
-
     def _fail(self, message: Any, task_id: str | None, task: str | None, why: str) -> None:  # noqa: ANN401
         if task_id is None or message.headers.get("ignore_result"):
             return
@@ -118,6 +119,11 @@ class Unusable:
 
     def on_decode_error(self, message: Any, error: BaseException) -> None:  # noqa: ANN401
         """Handle a body that cannot be decoded, or whose content type is not accepted."""
+        if str((message.delivery_info or {}).get("exchange")).endswith(PIDBOX):
+            # A question to the workers, from a process with other keys: no task, and worth no dead letter.
+            log.warning("a control message is dropped: %s", refusal(message, error) or error)
+            message.ack_log_error(log, self._consumer.connection_errors)
+            return
         self.discard(message, f"{type(error).__name__}: {error}")
 
 
@@ -130,7 +136,7 @@ def _checking(unusable: Unusable, make_handler: Callable[..., Any], limits: dict
             if fault is not None:
                 return unusable.discard(message, fault)
             # The next return to the queue would make the broker drop it, and nobody would give its id a final state.
-            count, limit = message.headers.get("x-delivery-count"), limits.get(queue_of(message))
+            count, limit = message.headers.get("x-delivery-count"), limits.get(unusable.served.name_of(message))
             if limit is not None and isinstance(count, int) and count >= limit:
                 why = f"WorkerLostError: it was delivered {count} times and ended no worker's attempt"
                 return unusable.discard(message, why, Reason.WORKER_LOST)
@@ -169,6 +175,7 @@ def unusable_step(writer: LetterWriter, metrics: WorkerMetrics | None) -> type[A
 
         def start(self, consumer: Any) -> None:  # noqa: ANN401
             unusable = Unusable(consumer, writer, metrics)
+            serving(unusable.served)
             for name in ("on_unknown_task", "on_unknown_message", "on_invalid_task", "on_decode_error"):
                 setattr(consumer, name, getattr(unusable, name))
             consumer.task_consumer.on_decode_error = unusable.on_decode_error

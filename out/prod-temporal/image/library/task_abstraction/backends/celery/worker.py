@@ -11,12 +11,18 @@ from celery import bootsteps, signals
 from celery.app import trace
 from celery.worker import state as worker_state
 
-from task_abstraction.backends.celery.application import LibraryCelery
+from task_abstraction.backends.celery.application import LibraryCelery, rendered_settings
 from task_abstraction.backends.celery.letters import LetterWriter
 from task_abstraction.backends.celery.request import measure_with
+from task_abstraction.backends.celery.running import Planned, compare
+from task_abstraction.backends.celery.stopping import cut_step
 from task_abstraction.backends.celery.unusable import unusable_step
 from task_abstraction.backends.celery.wrapper import register_all
+from task_abstraction.config import WorkerPlan
+from task_abstraction.differences import StartReport
 from task_abstraction.errors import BackendUnavailable
+from task_abstraction.runtime import tracing
+from task_abstraction.runtime.health_state import HealthState
 from task_abstraction.worker_job import WorkerJob
 
 log = logging.getLogger("task_abstraction.celery")
@@ -31,7 +37,7 @@ def node_name(job: WorkerJob) -> str:
     return f"{job.tier.name}{suffix}@{socket.gethostname()}"
 
 
-def health_step(job: WorkerJob) -> type[Any]:
+def health_step(health: HealthState) -> type[Any]:
     """A consumer step whose timer runs in the consumer's own loop: it stands still when the loop does."""
 
     class Health(bootsteps.StartStopStep):
@@ -47,15 +53,15 @@ def health_step(job: WorkerJob) -> type[Any]:
 
         def _beat(self) -> None:
             now = time.monotonic()
-            job.health.beat(lag_s=max(0.0, now - self._due))
-            job.health.consumer_ready()
+            health.beat(lag_s=max(0.0, now - self._due))
+            health.consumer_ready()
             self._due = now + BEAT_INTERVAL_S
 
         def stop(self, _: Any) -> None:  # noqa: ANN401
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            job.health.consumer_lost("not connected to the broker")
+            health.consumer_lost("not connected to the broker")
 
         def terminate(self, parent: Any) -> None:  # noqa: ANN401
             self.stop(parent)
@@ -66,13 +72,45 @@ def health_step(job: WorkerJob) -> type[Any]:
     return Health
 
 
-def configure(app: LibraryCelery, job: WorkerJob, letters: LetterWriter) -> None:
+def comparison_step(report: StartReport, planned: Callable[[Any], Planned | None]) -> type[Any]:
+    """A consumer step that compares what runs with the plan, each time that it is connected."""
+
+    class Compare(bootsteps.StartStopStep):
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def start(self, consumer: Any) -> None:  # noqa: ANN401
+            wanted = planned(consumer)
+            if wanted is not None:
+                report.set("celery", compare(consumer, wanted))
+
+    return Compare
+
+
+def _planned(job: WorkerJob, plan: WorkerPlan) -> Planned | None:
+    tier = plan.tiers.get(job.tier.name)
+    if tier is None:
+        return None
+    policies = {name: job.policies[name] for name, queues in job.queues_of_tasks.items() if queues}
+    return Planned(tier=tier, plan=plan, settings=rendered_settings(), policies=policies)
+
+
+def tell_draining(job: WorkerJob) -> None:
+    """Say that the worker stops: not ready from now on."""
+    job.health.drain()
+    job.metrics.set_process(job.metrics.draining, 1)
+    job.stop.set()
+
+
+def configure(app: LibraryCelery, job: WorkerJob, letters: LetterWriter, plan: WorkerPlan) -> None:
     """Give the application what belongs to this tier alone."""
     tier = job.tier
     app.conf.worker_soft_shutdown_timeout = (tier.soft_shutdown_s or 0.0) if tier.shutdown == "cut" else 0.0
     app.conf.worker_disable_prefetch = tier.disable_prefetch
-    app.steps["consumer"].add(health_step(job))
+    app.steps["consumer"].add(health_step(job.health))
     app.steps["consumer"].add(unusable_step(letters, job.metrics))
+    app.steps["consumer"].add(comparison_step(job.report, lambda _: _planned(job, plan)))
+    if tier.shutdown == "cut":
+        app.steps["consumer"].add(cut_step(lambda: tell_draining(job)))
     register_all(app, job.tasks, job.policies, pool=tier.pool)
 
 
@@ -94,19 +132,21 @@ def run(
         """Having a receiver is what keeps Celery from setting up its own."""
 
     def draining(**_: object) -> None:
-        job.health.drain()
-        job.metrics.set_process(job.metrics.draining, 1)
-        job.stop.set()
+        tell_draining(job)
 
     def child_started(**_: object) -> None:
         # The locks and the registry of the parent mean nothing in a child.
         measure_with(None)
         forget_job()
 
+    def child_ends(**_: object) -> None:
+        tracing.flush()
+
     connections = (
         (signals.setup_logging, keep_our_logging),
         (signals.worker_shutting_down, draining),
         (signals.worker_process_init, child_started),
+        (signals.worker_process_shutdown, child_ends),
     )
     for signal, receiver in connections:
         signal.connect(receiver, weak=False)

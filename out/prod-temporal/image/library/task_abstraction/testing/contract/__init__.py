@@ -6,7 +6,19 @@ exact refusal is.
 
 import pytest
 
-for _name in ("fixtures", "registration", "submit", "results", "retries", "options", "flows", "refusals", "outages"):
+for _name in (
+    "fixtures",
+    "registration",
+    "submit",
+    "results",
+    "retries",
+    "options",
+    "flows",
+    "refusals",
+    "outages",
+    "workers",
+    "states",
+):
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
 from task_abstraction.testing.contract.fixtures import Fixtures  # noqa: E402 - rewritten by pytest, see above
@@ -17,7 +29,9 @@ from task_abstraction.testing.contract.refusals import RefusalContract  # noqa: 
 from task_abstraction.testing.contract.registration import RegistrationContract  # noqa: E402
 from task_abstraction.testing.contract.results import ResultContract  # noqa: E402
 from task_abstraction.testing.contract.retries import RetryContract  # noqa: E402
+from task_abstraction.testing.contract.states import StateContract  # noqa: E402
 from task_abstraction.testing.contract.submit import SubmitContract  # noqa: E402
+from task_abstraction.testing.contract.workers import WorkerContract  # noqa: E402
 
 __all__ = [
     "Fixtures",
@@ -28,6 +42,8 @@ __all__ = [
     "ResultContract",
     "RetryContract",
     "SecretsContract",
+    "StateContract",
     "SubmitContract",
+    "WorkerContract",
     "WorkflowContract",
 ]

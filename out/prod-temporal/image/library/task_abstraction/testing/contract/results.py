@@ -12,7 +12,7 @@ import pytest
 
 from task_abstraction.base import TaskBackend
 from task_abstraction.errors import ResultTimeout, TaskFailed, TaskNotFound
-from task_abstraction.models import TaskStatus
+from task_abstraction.models import Feature, TaskStatus
 from task_abstraction.testing.contract.fixtures import Fixtures
 
 OPEN_FILES = Path("/proc/self/fd")
@@ -65,6 +65,19 @@ class ResultContract(Fixtures):
             seen.append(backend.get_result(task_id).status)
             time.sleep(0.1)
         assert TaskStatus.RUNNING in seen or seen[0] is TaskStatus.COMPLETED
+
+    @pytest.mark.parametrize("name", ["contract_report", "contract_report_async"])
+    def test_progress_of_a_running_task_can_be_read(self, backend: TaskBackend, name: str) -> None:
+        """What a task reports is seen while it runs, and does not end it; where it is refused, the task still runs."""
+        told = {"done": 1, "of": [2, "three"]}
+        task_id = backend.submit(name, told, 2.0 if self.queues_tasks else 0.0)
+        seen = [backend.get_result(task_id)]
+        while seen[-1].progress is None and not seen[-1].is_finished:
+            time.sleep(0.02)
+            seen.append(backend.get_result(task_id))
+        assert seen[-1].progress == (told if self.can(backend, Feature.PROGRESS) else None)
+        assert not self.queues_tasks or seen[-1].progress is None or seen[-1].is_running
+        assert self.done(backend, task_id).unwrap() == "reported"
 
     def test_a_wait_that_runs_out_is_no_result(self, backend: TaskBackend) -> None:
         """`ResultTimeout` names id and seconds; the task goes on."""

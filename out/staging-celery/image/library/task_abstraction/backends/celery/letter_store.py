@@ -11,8 +11,10 @@ import amqp.exceptions
 from celery.app.task import Context
 from kombu import Queue
 
-from task_abstraction.backends.celery.application import NO_RESULTS, SUBMITTED
+from task_abstraction.backends.celery.application import NO_RESULTS
 from task_abstraction.backends.celery.letters import PUBLISH_RETRY, letter_in
+from task_abstraction.backends.celery.sealing import check_replay, opened_letter
+from task_abstraction.backends.celery.store import SUBMITTED
 from task_abstraction.context import ENQUEUED_AT_HEADER
 from task_abstraction.dead_letters import Choice, DeadLetter, dead_letter_queue, from_json
 
@@ -25,13 +27,14 @@ class CeleryLetterStore:
 
     def __init__(self, app: Any, *, kind: str, reaching: Callable[[], AbstractContextManager[None]]) -> None:  # noqa: ANN401
         self._app = app
-        self._walk = _walk_redis if kind == "redis" else _walk_amqp
+        self._is_redis = kind == "redis"
+        self._walk = _walk_redis if self._is_redis else _walk_amqp
         self._reaching = reaching
 
     def read(self, queue: str) -> list[DeadLetter]:
         """Every letter of a queue, the oldest first."""
         with self._reaching(), self._walk(self._app, queue) as letters:
-            return [letter for letter, _ in letters]
+            return [opened_letter(letter, self._app.sealer) for letter, _ in letters]
 
     def replay(self, queue: str, choose: Choice, *, to: str | None = None) -> list[DeadLetter]:
         """Send the chosen letters again, each before it is removed; what is no message stays."""
@@ -59,6 +62,7 @@ class CeleryLetterStore:
 
     def _send(self, letter: DeadLetter, queue: str) -> None:
         message = letter.message or {}
+        check_replay(message, self._app.sealer)
         headers = dict(message.get("headers") or {})
         # A start deadline that is past would revoke it at once, an eta that is past means nothing.
         anew = {"retries": 0, "eta": None, "expires": None, ENQUEUED_AT_HEADER: f"{time.time():.6f}"}
@@ -66,13 +70,10 @@ class CeleryLetterStore:
         if letter.task_id and not headers.get("ignore_result") and self._app.backend_cls != NO_RESULTS:
             request = Context(task=letter.task, id=letter.task_id)
             self._app.backend.store_result(letter.task_id, None, SUBMITTED, request=request)
-        target = self._app.amqp.queues[queue]
         with self._app.producer_or_acquire() as producer:
             producer.publish(
                 letter.body,
-                exchange=target.exchange,
-                routing_key=target.routing_key,
-                declare=[target],
+                **self._way_to(queue, producer.connection),
                 content_type=message.get("content_type"),
                 content_encoding=message.get("content_encoding"),
                 headers=headers,
@@ -81,6 +82,15 @@ class CeleryLetterStore:
                 retry_policy=PUBLISH_RETRY,
                 **(message.get("properties") or {}),
             )
+
+    def _way_to(self, queue: str, connection: Any) -> dict[str, Any]:  # noqa: ANN401 - kombu
+        """How to publish to a queue; one that is there stays as another application may have declared it."""
+        target = self._app.amqp.queues[queue]
+        if not self._is_redis:
+            with connection.channel() as channel, contextlib.suppress(amqp.exceptions.NotFound):
+                channel.queue_declare(queue=queue, passive=True)
+                return {"exchange": "", "routing_key": queue}
+        return {"exchange": target.exchange, "routing_key": target.routing_key, "declare": [target]}
 
 
 @contextlib.contextmanager

@@ -9,14 +9,16 @@ from billiard.exceptions import SoftTimeLimitExceeded, Terminated, TimeLimitExce
 from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.request import Request
 
+from task_abstraction.backends.celery.cancelled import is_cancelled
 from task_abstraction.backends.celery.letters import LetterWriter, letter_of
-from task_abstraction.backends.celery.queues import queue_of_routing_key
+from task_abstraction.backends.celery.queues import ServedQueues, queue_of_routing_key
 from task_abstraction.models import Reason
 from task_abstraction.runtime.execution import describe_error, enqueued_at
 from task_abstraction.runtime.worker_metrics import WorkerMetrics
 
 _active: WorkerMetrics | None = None
 _writer: LetterWriter | None = None
+_served: ServedQueues | None = None
 # What was called off, or came too late, has not failed: nobody wants to run it again.
 NO_DEAD_LETTER = frozenset({Reason.CANCELLED, Reason.EXPIRED})
 
@@ -26,6 +28,12 @@ def measure_with(metrics: WorkerMetrics | None, letters: LetterWriter | None = N
     # Celery makes the requests, nothing can be handed to them.
     global _active, _writer
     _active, _writer = metrics, letters
+
+
+def serving(queues: ServedQueues | None) -> None:
+    """Say which queues the consumer of this process reads now."""
+    global _served  # noqa: PLW0603 - as above
+    _served = queues
 
 
 def reason_of(error: BaseException) -> Reason:
@@ -62,7 +70,8 @@ class MeteredRequest(Request):
 
     @property
     def _place(self) -> tuple[str, str]:
-        return queue_of_routing_key(self.delivery_info.get("routing_key")), str(self.name)
+        key = self.delivery_info.get("routing_key")
+        return queue_of_routing_key(key) if _served is None else _served.name_of(self.message), str(self.name)
 
     def _count_start(self) -> None:
         self._began = time.monotonic()
@@ -143,12 +152,17 @@ class MeteredRequest(Request):
         if self.acknowledged or self._keep():
             super().acknowledge()
 
+    @property
+    def _is_ours_to_keep(self) -> bool:
+        """Whether a rejected message is a failure without a dead letter of the application's own."""
+        return self._failing is not None and not (_served and _served.dead_letters_elsewhere(self._place[0]))
+
     def reject(self, requeue: bool = False) -> None:
         """Count an attempt that goes back to the broker: its end is no outcome of the task."""
         if requeue:
             self._failing = None
             self._count(lambda *_: None)
-        elif self._failing is not None and not self.acknowledged and self._keep() and self._kept:
+        elif self._is_ours_to_keep and not self.acknowledged and self._keep() and self._kept:
             # Rejected, RabbitMQ would put the message beside the letter.
             super().acknowledge()
             return
@@ -164,6 +178,8 @@ class MeteredRequest(Request):
         self._keep()
         if isinstance(error, Reject):
             self._count_failed(Reason.ERROR)
+        elif is_cancelled(error):
+            self._count_failed(Reason.CANCELLED)
         elif called_off or getattr(self, "_already_cancelled", False):
             self._count(lambda *_: None)
         else:
@@ -172,6 +188,11 @@ class MeteredRequest(Request):
 
     def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:  # noqa: ANN401
         self._count_failed(Reason.EXPIRED if expired else Reason.CANCELLED)
+        began = getattr(self, "_began", None)
+        if began is not None:
+            # The child has filed it in its own copy of the context.
+            context: Any = self._context  # type: ignore[attr-defined]  # celery-types 0.26 lacks it
+            context.task_started_at = time.time() - (time.monotonic() - began)
         super()._announce_revoked(reason, terminated, signum, expired)  # type: ignore[misc]
 
 

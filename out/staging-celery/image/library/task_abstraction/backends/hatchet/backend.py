@@ -1,39 +1,40 @@
 """Submit, results, cancel, statistics and workers over Hatchet."""
 
 import asyncio
-import inspect
+import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from task_abstraction.backends.hatchet import ids
+from task_abstraction.backends.hatchet.cancelled import record_cancelled
 from task_abstraction.backends.hatchet.clients import Clients
-from task_abstraction.backends.hatchet.connection import connection_of
-from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY, action, variant
+from task_abstraction.backends.hatchet.connection import connection_of, namespace_of
+from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY
+from task_abstraction.backends.hatchet.letters import HatchetLetterStore
+from task_abstraction.backends.hatchet.limits import check_arguments
 from task_abstraction.backends.hatchet.lookup import Lookup
-from task_abstraction.backends.hatchet.options import priority_of, task_options
-from task_abstraction.backends.hatchet.place import check_place
+from task_abstraction.backends.hatchet.options import priority_of
+from task_abstraction.backends.hatchet.place import check_place, refuse_cut
 from task_abstraction.backends.hatchet.registered import not_registered
 from task_abstraction.backends.hatchet.waiting import Waiting
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result
-from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting, redact
+from task_abstraction.config import BackendConfig, WorkerPlan, read_setting, redact
 from task_abstraction.errors import ConfigurationError, UnsupportedFeature
-from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult
+from task_abstraction.models import Feature, QueueStats, SubmitOptions, TaskResult, WorkflowResult
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.loop import PROCESS_LOOP
 from task_abstraction.tasks import TaskDefinition
 from task_abstraction.worker_job import WorkerJob
+from task_abstraction.workflow_catalogue import WorkflowSubmission
 
 if TYPE_CHECKING:
-    from hatchet_sdk import Hatchet
-    from hatchet_sdk.runnables.workflow import Standalone
-
     from task_abstraction.backends.hatchet.engine import Run
-    from task_abstraction.backends.hatchet.worker import LibraryWorker, Tasks
+    from task_abstraction.backends.hatchet.worker import LibraryWorker
 
 # ruff: noqa: ANN401 - arguments and results of tasks are anything that JSON can say
 
@@ -52,8 +53,6 @@ class HatchetBackend(TaskBackend):
         self._made: tuple[Clients, Lookup] | None = None
         self._worker: LibraryWorker | None = None
 
-    # Clients.
-
     def _built(self) -> tuple[Clients, Lookup]:
         if self._made is None or self._made[0].pid != os.getpid():
             if self._made is not None:
@@ -61,7 +60,10 @@ class HatchetBackend(TaskBackend):
             with self._lock:
                 if self._made is None or self._made[0].pid != os.getpid():
                     clients = Clients(connection_of(self.config), self._queue_of_route)
-                    self._made = clients, Lookup(clients, self._decode, limit_s=self._limit_s)
+                    self._made = (
+                        clients,
+                        Lookup(clients, self._decode, self.decoded, sealer=self.sealer, limit_s=self._limit_s),
+                    )
         return self._made
 
     @property
@@ -79,6 +81,10 @@ class HatchetBackend(TaskBackend):
         """Longest time that one question to the engine may take."""
         seconds: float = read_setting("health_timeout_s")
         return seconds
+
+    def check_settings(self) -> None:
+        """Refuse a text that is no token, and addresses that are none."""
+        connection_of(self.config)
 
     def address(self) -> str:
         """The engine's gRPC address."""
@@ -102,10 +108,19 @@ class HatchetBackend(TaskBackend):
     # Registration and options.
 
     def check_definition(self, definition: TaskDefinition) -> None:
-        """Refuse, besides the table's refusals, a name with a dot: statistics and scalers read it as a path."""
+        """Refuse, besides the table's refusals, a name that would be taken for another one.
+
+        Statistics and scalers read a dot as a path; a namespace is not put before a name that begins with it.
+        """
         if "." in definition.name:
             raise ConfigurationError(
                 f"task name '{definition.name}': Hatchet takes no dots. Give it another name=", source="name"
+            )
+        namespace = namespace_of(self.config)
+        if namespace and definition.name.startswith(namespace):
+            raise ConfigurationError(
+                f"task name '{definition.name}' begins with the namespace '{namespace}'. Give it another name=",
+                source="name",
             )
         super().check_definition(definition)
 
@@ -125,14 +140,14 @@ class HatchetBackend(TaskBackend):
 
     # Submit.
 
-    def _chosen_queue(self, submission: Submission) -> str | None:
-        """The queue that a submit, a declaration or a route chose; None where only a default did.
+    def chosen_queue(self, name: str) -> str | None:
+        """The queue that a declaration or a route chose; None where only a default did.
 
         A producer that knows nothing but the name must not send a task away from the queue that its worker gave it.
         """
-        name, definition = submission.name, self.definition(submission.name)
+        definition = self.definition(name)
         declared = definition.queue if definition is not None else None
-        return submission.options.queue or declared or self._declared.get(name) or self.plan.route_of(name)
+        return declared or self._declared.get(name) or self.plan.route_of(name)
 
     def _target(self, submission: Submission) -> tuple[str, dict[str, str]]:
         """The workflow of a submit by its full name, and its metadata.
@@ -141,8 +156,9 @@ class HatchetBackend(TaskBackend):
             TaskNotRegistered: no worker has registered the task.
         """
         key, clients = submission.options.idempotency_key, self.clients
+        chosen = submission.options.queue or self.chosen_queue(submission.name)
         workflow, queue = clients.variants.workflow(
-            submission.name, queue=self._chosen_queue(submission), once=key is not None, limit_s=self._limit_s
+            submission.name, queue=chosen, once=key is not None, limit_s=self._limit_s
         )
         metadata = {**submission.headers, QUEUE_KEY: queue or submission.queue}
         if key is not None:
@@ -155,7 +171,7 @@ class HatchetBackend(TaskBackend):
 
         return Run(
             workflow=workflow,
-            envelope=submission.envelope,
+            envelope=self.sealer.seal_json(submission.envelope),
             metadata=metadata,
             priority=priority_of(submission.options.priority, submission.policy),
         )
@@ -174,13 +190,18 @@ class HatchetBackend(TaskBackend):
             self.lookup.remember(task_id, submission.name)
         return task_ids
 
+    def _send_workflow(self, submission: WorkflowSubmission) -> str:
+        from task_abstraction.backends.hatchet.flows import submit
+
+        return submit(self, submission, limit_s=self._limit_s)
+
     def _schedule(self, submission: Submission, due_at: datetime) -> str:
         rest = self.clients.rest
         workflow, metadata = self._target(submission)
         task_id = ids.delayed_id(due_at)
         body: dict[str, Any] = {
             "triggerAt": due_at.astimezone(UTC).isoformat(),
-            "input": dict(submission.envelope),
+            "input": json.loads(check_arguments(dict(self.sealer.seal_json(submission.envelope)))),
             "additionalMetadata": {**metadata, ID_KEY: task_id},
         }
         priority = priority_of(submission.options.priority, submission.policy)
@@ -190,17 +211,24 @@ class HatchetBackend(TaskBackend):
             raise not_registered(submission.name)
         return task_id
 
-    # Results.
-
     def _look(self, task_id: str) -> TaskResult[Any]:
         return self.lookup.look(task_id)
 
     def _wait(self, task_id: str, timeout: float) -> TaskResult[Any]:
         return PROCESS_LOOP.run(self._waiting(task_id, timeout).end())
 
-    def _waiting(self, task_id: str, timeout: float) -> Waiting:
+    def _waiting(self, task_id: str, timeout: float, *, value_only: bool = False) -> Waiting:
         clients, lookup = self._built()
-        return Waiting(clients, lookup, task_id, timeout)
+        return Waiting(clients, lookup, task_id, timeout, value_only=value_only)
+
+    def _value(self, task_id: str, name: str, timeout: float) -> Any:
+        del name  # the stream tells it
+        return PROCESS_LOOP.run(self._waiting(task_id, timeout, value_only=True).end()).unwrap()
+
+    async def _avalue(self, task_id: str, name: str, timeout: float) -> Any:  # noqa: ASYNC109 - becomes ResultTimeout
+        del name
+        end = self._waiting(task_id, timeout, value_only=True).end()
+        return (await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(end, PROCESS_LOOP.loop()))).unwrap()
 
     async def aget_result(self, task_id: str, *, timeout: float | None = None) -> TaskResult[Any]:  # noqa: ASYNC109
         """Do what `get_result` does, from a running loop; waiting holds no thread."""
@@ -217,11 +245,14 @@ class HatchetBackend(TaskBackend):
             if schedule is not None and rest.delete(
                 f"{rest.tenant}/workflows/scheduled/{schedule['metadata']['id']}", limit_s=self._limit_s
             ):
+                record_cancelled(self, task_id, schedule, limit_s=self._limit_s)
                 return
             run_id = lookup.run_id(task_id)
-        if run_id is None or lookup.look(task_id).is_finished:
+        if run_id is None or (known := lookup.look(task_id)).is_finished:
             return
-        rest.post(f"{rest.stable_tenant}/tasks/cancel", {"externalIds": [run_id]}, limit_s=self._limit_s)
+        lookup.cancel_runs([run_id])
+        if isinstance(known, WorkflowResult):  # its worker ends its steps, too, if there is one now
+            lookup.cancel_runs([one for state in ("QUEUED", "RUNNING") for one in lookup.started_by(run_id, state)])
 
     # Health, statistics and life.
 
@@ -234,12 +265,14 @@ class HatchetBackend(TaskBackend):
         """Depth, in flight, age and consumers of each queue; at most 10 s old."""
         return self.clients.statistics.of_queues(queues)
 
+    def dead_letters(self) -> HatchetLetterStore:
+        """The failed runs that the engine keeps."""
+        return HatchetLetterStore(self)
+
     def _close(self) -> None:
         made, self._made = self._made, None
         if made is not None:
             made[0].close()
-
-    # Worker.
 
     def run_worker(
         self, *, queues: Sequence[str] | None = None, concurrency: int | None = None, **options: Any
@@ -249,57 +282,11 @@ class HatchetBackend(TaskBackend):
         super().run_worker(queues=queues, concurrency=concurrency, **options)
 
     def _serve(self, job: WorkerJob) -> None:
-        from task_abstraction.backends.hatchet import listener, worker
-        from task_abstraction.backends.hatchet.sdk import client_config, new_client
+        from task_abstraction.backends.hatchet.serving import serve
 
         refuse_cut(job)
         self._ping(self._limit_s)
-        settings = load_settings_module("hatchet_settings")
-        rendered: Mapping[str, Any] = getattr(settings, "WORKER", {}).get(job.tier.name, {})
-        hatchet = new_client(client_config(self.clients.connection, healthcheck=listener.healthcheck_config()))
-        worker.run(
-            hatchet,
-            job,
-            self.tasks_of(hatchet, job),
-            labels=worker.labels_of(job, rendered.get("labels", {})),
-            address=self.address(),
-            started=self._keep_worker,
-            stop=self.stop,
-        )
-
-    def tasks_of(self, hatchet: "Hatchet", job: WorkerJob) -> "Tasks":
-        """What a worker runs: the tasks of its queues, and any other that is submitted to one of them."""
-        from task_abstraction.backends.hatchet.worker import Tasks
-
-        connection = self.clients.connection
-        made = {connection.short_name(task.name): task for task in self._standalones(hatchet, job)}
-        taken = {
-            action(connection.full_name(variant(name, queue=queue, once=False)), name): task.tasks[0]
-            for name, task in made.items()
-            for queue in job.queues
-        }
-        own = [task for name, task in made.items() if self.queue_for(name) in job.queues]
-        if not taken:
-            raise ConfigurationError("no task to run. Set TASK_MODULES or --app to modules with tasks", source="--app")
-        return Tasks(own=own, taken=taken)
-
-    def _standalones(self, hatchet: "Hatchet", job: WorkerJob) -> "Iterator[Standalone[Any, Any]]":
-        """Every task of this backend as one of the SDK, with the limits of its own tier."""
-        from task_abstraction.backends.hatchet.wrapper import Wrapped, register
-
-        settings = load_settings_module("hatchet_settings")
-        for name, definition in job.tasks.items():
-            queue = self.queue_for(name)
-            planned = self.plan.queues.get(queue)
-            if planned is not None and planned.backend not in ("", self.backend_type):
-                continue  # a task of another backend of a hybrid deployment
-            tiers = self.plan.tiers_of_queue(queue, self.backend_type)
-            policy = self.policy_for(name, queue)
-            options = task_options(definition, policy, tier=tiers[0].name if tiers else None, settings=settings)
-            yield register(
-                hatchet,
-                Wrapped(definition=definition, policy=policy, queue=queue, options=options, metrics=job.metrics),
-            )
+        serve(self, job, started=self._keep_worker)
 
     def _keep_worker(self, worker: "LibraryWorker | None") -> None:
         self._worker = worker
@@ -307,20 +294,3 @@ class HatchetBackend(TaskBackend):
     def _stop(self, job: WorkerJob, *, graceful: bool) -> None:
         if self._worker is not None:
             self._worker.ask_to_stop(graceful=graceful and job.tier.shutdown != "cut")
-
-
-def refuse_cut(job: WorkerJob) -> None:
-    """Refuse to cut synchronous tasks: they run to their end, their result is thrown away, and they run again.
-
-    Raises:
-        ConfigurationError: the tier says cut, and a task of its queues is synchronous.
-    """
-    if job.tier.shutdown != "cut":
-        return
-    sync = [name for name in job.queues_of_tasks if not inspect.iscoroutinefunction(job.tasks[name].fn)]
-    if sync:
-        raise ConfigurationError(
-            f"tier '{job.tier.name}': Hatchet cannot cut the synchronous task '{sync[0]}'. "
-            "Write shutdown.mode: drain, or make it a coroutine",
-            source="shutdown.mode",
-        )

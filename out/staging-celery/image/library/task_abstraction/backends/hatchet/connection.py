@@ -12,6 +12,9 @@ from uuid import UUID
 from task_abstraction.config import BackendConfig
 from task_abstraction.errors import ConfigurationError
 
+JSON_BEGIN = "ey"
+"""How the header of a token begins. The SDK refuses any other, and prints the beginning of the token."""
+
 
 def _claims(token: str) -> Mapping[str, Any]:
     """Claims of a token, unverified: the engine verifies.
@@ -25,17 +28,24 @@ def _claims(token: str) -> Mapping[str, Any]:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         UUID(claims["sub"])
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        raise ConfigurationError(
-            "HATCHET_CLIENT_TOKEN is no token of a Hatchet tenant. Create one: hatchet-admin token create",
-            source="HATCHET_CLIENT_TOKEN",
-        ) from error
+        raise _no_token() from error
+    if not token.startswith(JSON_BEGIN):
+        raise _no_token()
     found: Mapping[str, Any] = claims
     return found
 
 
-def _namespace(text: str) -> str:
-    """A namespace as the SDK writes it: lower case, with one underscore behind it."""
-    lowered = text.lower()
+def _no_token() -> ConfigurationError:
+    return ConfigurationError(
+        "HATCHET_CLIENT_TOKEN is no token of a Hatchet tenant. Create one: hatchet-admin token create",
+        source="HATCHET_CLIENT_TOKEN",
+    )
+
+
+def namespace_of(config: BackendConfig, environ: Mapping[str, str] | None = None) -> str:
+    """The namespace as the SDK writes it: lower case, with one underscore behind it; empty where there is none."""
+    source = os.environ if environ is None else environ
+    lowered = str(config.connection_params.get("namespace") or source.get("HATCHET_CLIENT_NAMESPACE") or "").lower()
     return lowered if not lowered or lowered.endswith("_") else f"{lowered}_"
 
 
@@ -94,7 +104,7 @@ def connection_of(config: BackendConfig, environ: Mapping[str, str] | None = Non
         server_url=server_url,
         host_port=host_port,
         tls_strategy=strategy,
-        namespace=_namespace(str(params.get("namespace") or source.get("HATCHET_CLIENT_NAMESPACE") or "")),
+        namespace=namespace_of(config, source),
         ca_file=str(params.get("tls_root_ca_file") or source.get("HATCHET_CLIENT_TLS_ROOT_CA_FILE") or "") or None,
         expires_at=float(expires) if isinstance(expires, int | float) else None,
     )

@@ -10,11 +10,13 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import ActivityFailureError, Client, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from task_abstraction.backends.temporal import modes, schedules, statistics, worker
-from task_abstraction.backends.temporal.connection import Connection, is_missing_namespace
+from task_abstraction.backends.temporal import flows, modes, schedules, statistics, worker
+from task_abstraction.backends.temporal.connection import Connection, connect_settings, is_missing_namespace
 from task_abstraction.backends.temporal.modes import Handle, Mode
-from task_abstraction.backends.temporal.options import task_options
+from task_abstraction.backends.temporal.options import step_options, task_options
 from task_abstraction.backends.temporal.results import activity_result, workflow_result
+from task_abstraction.backends.temporal.sealing import reading
+from task_abstraction.backends.temporal.task_workflow import WORKFLOW_NAME as TASK_WORKFLOW
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module
@@ -22,6 +24,9 @@ from task_abstraction.errors import BackendUnavailable, ResultTimeout, TaskNotFo
 from task_abstraction.models import QueueStats, TaskResult
 from task_abstraction.runtime.signals import on_stop_signal
 from task_abstraction.worker_job import WorkerJob
+from task_abstraction.workflow_catalogue import WorkflowSubmission
+
+# ruff: noqa: ANN401 - values of tasks are anything that JSON can say
 
 T = TypeVar("T")
 SETTINGS_MODULE = "temporal_settings"
@@ -34,9 +39,13 @@ class TemporalBackend(TaskBackend):
 
     def __init__(self, config: BackendConfig, *, plan: WorkerPlan | None = None) -> None:
         super().__init__(config, plan=plan)
-        self._connection = Connection(config)
+        self._connection = Connection(config, lambda: self.sealer)
         self._modes: tuple[Client, Mode, bool] | None = None
         self._wake: Callable[[], None] | None = None
+
+    def check_settings(self) -> None:
+        """Refuse certificates that cannot be read, and settings that exclude each other."""
+        connect_settings(self.config)
 
     def address(self) -> str:
         """Where the server is, without secrets."""
@@ -78,7 +87,8 @@ class TemporalBackend(TaskBackend):
         client, mode, standalone = await self._ready()
         for candidate in modes.modes_to_try(mode, standalone=standalone):
             try:
-                return await use(modes.handle_of(client, candidate, task_id))
+                with reading():
+                    return await use(modes.handle_of(client, candidate, task_id))
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND or is_missing_namespace(error):
                     raise
@@ -86,7 +96,10 @@ class TemporalBackend(TaskBackend):
 
     async def _describe(self, handle: Handle) -> TaskResult[Any]:
         if isinstance(handle, WorkflowHandle):
-            seen = await workflow_result(handle)
+            described = await handle.describe()
+            if described.workflow_type == TASK_WORKFLOW:
+                return self.decoded(await flows.result_of(handle, described))
+            seen = await workflow_result(handle, described)
         else:
             seen = await activity_result(handle)
         definition = self.definition(seen.task_name)
@@ -94,11 +107,40 @@ class TemporalBackend(TaskBackend):
             return seen
         return replace(seen, result=decode_result(definition.fn, seen.result))
 
+    async def _start_workflow(self, submission: WorkflowSubmission) -> None:
+        layers = flows.to_layers(
+            submission, self.queue_for, lambda name, queue: step_options(name, self.policy_for(name, queue))
+        )
+        await flows.start(await self._connection.client(), submission, layers)
+
+    def _send_workflow(self, submission: WorkflowSubmission) -> str:
+        self._connection.run(self._start_workflow(submission))
+        return submission.workflow_id
+
     def _look(self, task_id: str) -> TaskResult[Any]:
         return self._connection.run(self._with_handle(task_id, self._describe))
 
     async def _alook(self, task_id: str) -> TaskResult[Any]:
         return await self._connection.arun(self._with_handle(task_id, self._describe))
+
+    async def _finished_value(self, task_id: str, name: str, timeout: float) -> Any:  # noqa: ASYNC109 - becomes ResultTimeout
+        """The value of a task that completes: one long poll, where the whole result takes one to three more calls."""
+
+        async def value(handle: Handle) -> Any:
+            try:
+                found = await handle.result()
+            except (ActivityFailureError, WorkflowFailureError):
+                return (await self._describe(handle)).unwrap()
+            definition = self.definition(name)
+            return decode_result(None if definition is None else definition.fn, found)
+
+        return await self._within(timeout, task_id, value)
+
+    def _value(self, task_id: str, name: str, timeout: float) -> Any:
+        return self._connection.run(self._finished_value(task_id, name, timeout), float("inf"))
+
+    async def _avalue(self, task_id: str, name: str, timeout: float) -> Any:  # noqa: ASYNC109 - becomes ResultTimeout
+        return await self._connection.arun(self._finished_value(task_id, name, timeout), float("inf"))
 
     async def _finished(self, task_id: str, timeout: float) -> TaskResult[Any]:  # noqa: ASYNC109 - becomes ResultTimeout
         async def end_of(handle: Handle) -> TaskResult[Any]:
@@ -107,9 +149,12 @@ class TemporalBackend(TaskBackend):
                 await handle.result()
             return await self._describe(handle)
 
+        return await self._within(timeout, task_id, end_of)
+
+    async def _within(self, timeout: float, task_id: str, use: Callable[[Handle], Awaitable[T]]) -> T:  # noqa: ASYNC109
         try:
             async with asyncio.timeout(None if timeout == float("inf") else timeout):
-                return await self._with_handle(task_id, end_of)
+                return await self._with_handle(task_id, use)
         except TimeoutError:
             raise ResultTimeout(task_id, timeout) from None
 
@@ -152,8 +197,12 @@ class TemporalBackend(TaskBackend):
 
         async def ask() -> Mapping[str, QueueStats]:
             client, _, standalone = await self._ready()
+            if self.plan.kind != "task_abstraction":
+                told = await asyncio.gather(*(statistics.foreign_stats(client, queue) for queue in queues))
+                return dict(zip(queues, told, strict=True))
+            steps = await flows.unfinished(client)
             found = await asyncio.gather(
-                *(statistics.queue_stats(client, queue, standalone=standalone) for queue in queues)
+                *(statistics.queue_stats(client, queue, standalone=standalone, steps=steps) for queue in queues)
             )
             return dict(zip(queues, found, strict=True))
 
@@ -166,6 +215,7 @@ class TemporalBackend(TaskBackend):
                     worker.serve(
                         self.config,
                         job,
+                        self.sealer,
                         on_stop=self._set_wake,
                         on_connect=lambda client: self._keep_schedules(client, job.queues),
                     )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -14,6 +15,7 @@ from task_abstraction.base import TaskBackend
 from task_abstraction.errors import UnsupportedFeature
 from task_abstraction.models import Feature, RetryPolicy, Support, TaskResult
 from task_abstraction.testing.contract.tasks import OTHER_QUEUE, register_tasks
+from task_abstraction.testing.contract.traces import Traces
 from task_abstraction.workflows import Parallel, WorkflowDefinition
 
 SECOND = timedelta(seconds=1)
@@ -63,7 +65,9 @@ ALWAYS = frozenset({Feature.RESULTS, Feature.NOT_FOUND, Feature.ASYNC_TASKS, Fea
 """Features that need no option: each contract's plain tests hold them."""
 CANCELS = frozenset({Feature.CANCEL_PENDING, Feature.CANCEL_RUNNING})
 """Features of `cancel`, which asks: what it did shows in the state of the task."""
-NO_CALL = frozenset(Feature) - frozenset(ASKS) - ALWAYS - CANCELS
+REPORTS = frozenset({Feature.PROGRESS})
+"""Features of the running task, which cannot be refused to the caller: the capability table and a warning say so."""
+NO_CALL = frozenset(Feature) - frozenset(ASKS) - ALWAYS - CANCELS - REPORTS
 """Features of engine, profile or worker that no call of the library asks for: no contract here."""
 
 
@@ -90,6 +94,14 @@ class Fixtures:
         del password
         return None
 
+    def worker_environment(self, folder: Path) -> Mapping[str, str] | None:
+        """Variables of `task-backend-worker` for the backend under test; None: it has no worker processes.
+
+        `folder` is its settings folder: write the rendered settings of the backend there, where it needs some.
+        """
+        del folder
+        return None
+
     def pass_time(self, backend: TaskBackend, seconds: float) -> None:
         """Let time pass for the backend."""
         del backend
@@ -102,10 +114,12 @@ class Fixtures:
 
     @pytest.fixture
     def backend(self) -> Iterator[TaskBackend]:
-        """The backend under test, with the contract's tasks."""
+        """The backend under test, with the contract's tasks; what a test submits has ended when it ends."""
         made = self.make_backend()
         register_tasks(made, limits=self.can(made, Feature.TIME_LIMIT))
+        traces = Traces(made)
         yield made
+        traces.end(self.wait_s)
         made.close()
 
     def can(self, backend: TaskBackend, feature: Feature) -> bool:

@@ -45,6 +45,18 @@ def retry_policy(options: TaskOptions) -> RetryPolicy:
     )
 
 
+def activity_options(options: TaskOptions) -> dict[str, Any]:
+    """Keyword arguments of the activity of a task, whichever workflow runs it."""
+    return {
+        "start_to_close_timeout": timedelta(seconds=options.start_to_close_s),
+        "heartbeat_timeout": duration(options.heartbeat_s),
+        "retry_policy": retry_policy(options),
+        # A cancelled workflow says so only when its activity really ended.
+        "cancellation_type": workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        "priority": Priority(priority_key=options.priority),
+    }
+
+
 def duration(seconds: float | None) -> timedelta | None:
     """A duration from seconds, if there are any."""
     return None if seconds is None else timedelta(seconds=seconds)
@@ -68,13 +80,5 @@ class GenericTask:
     async def run(self, name: str, invocation: dict[str, Any], options: TaskOptions) -> Any:  # noqa: ANN401 - any JSON
         """Run the activity on the queue of this workflow."""
         return await workflow.execute_activity(
-            name,
-            invocation,
-            start_to_close_timeout=timedelta(seconds=options.start_to_close_s),
-            heartbeat_timeout=duration(options.heartbeat_s),
-            schedule_to_start_timeout=_left_to_begin(options),
-            retry_policy=retry_policy(options),
-            # A cancelled workflow says so only when its activity really ended.
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            priority=Priority(priority_key=options.priority),
+            name, invocation, schedule_to_start_timeout=_left_to_begin(options), **activity_options(options)
         )

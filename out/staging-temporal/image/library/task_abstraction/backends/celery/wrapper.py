@@ -1,6 +1,7 @@
 """Our tasks as Celery tasks: retries by our policy, async bodies, the context, the policy's limits."""
 
 import functools
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,14 +9,18 @@ from celery import Task
 from celery.exceptions import Ignore, Reject, Retry
 
 from task_abstraction.backends.celery.application import LibraryCelery
+from task_abstraction.backends.celery.cancelled import refuse_cancelled
 from task_abstraction.backends.celery.queues import queue_of_routing_key
 from task_abstraction.backends.celery.request import MeteredRequest
-from task_abstraction.backends.celery.workflows import FIRST, is_step, register_collect
+from task_abstraction.backends.celery.store import PROGRESS
+from task_abstraction.backends.celery.workflows import register_collect
+from task_abstraction.codec import encode
 from task_abstraction.context import TaskContext
 from task_abstraction.policy import TaskPolicy
 from task_abstraction.runtime.execution import run_task
+from task_abstraction.runtime.tracing import TRACE_HEADERS
+from task_abstraction.steps import step_envelope
 from task_abstraction.tasks import TaskDefinition
-from task_abstraction.workflows import STEP_HEADER, bind_step
 
 # Pools that can end a running task; elsewhere a limit would be ignored in silence (measured on threads).
 HARD_LIMIT_POOLS = frozenset({"prefork", "gevent"})
@@ -34,19 +39,27 @@ class LibraryTask(Task[Any, Any]):
     Request = f"{MeteredRequest.__module__}:{MeteredRequest.__name__}"
 
 
+def is_ours(header: str) -> bool:
+    """Whether a header of a message is one of the library or of a trace, and none of Celery."""
+    return header.startswith("x-") or header in TRACE_HEADERS
+
+
 def context_of(task: Any) -> TaskContext:  # noqa: ANN401 - a bound Celery task
     """Context of the attempt that a bound Celery task runs now."""
     request = task.request
     info = request.delivery_info or {}
-    headers = {name: str(value) for name, value in vars(request).items() if name.startswith("x-")}
+    headers = {name: str(value) for name, value in vars(request).items() if is_ours(name)}
 
     def progress(value: Any) -> None:  # noqa: ANN401 - any JSON value
-        task.update_state(state="PROGRESS", meta=value)
+        # Not `update_state`: it asks for the request of its thread, and the body of an async task has another one.
+        if not request.ignore_result:
+            task.backend.store_result(request.id, encode(value), PROGRESS, request=request)
 
     return TaskContext(
         id=request.id,
         name=task.name,
         attempt=request.retries + 1,
+        system="celery",
         queue=queue_of_routing_key(info.get("routing_key")),
         headers=headers,
         report=progress,
@@ -74,24 +87,42 @@ def task_options(policy: TaskPolicy, pool: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def next_attempt(task: Any, error: Exception, *, delay_s: float, limit: int) -> BaseException:  # noqa: ANN401
+    """Send the next attempt, and return what has to be raised.
+
+    celery 5.7 files an attempt as tried again after it has sent the next one (measured): that one may have failed for
+    good by then, and its id would be pending for ever. And where the broker does not take the next attempt, it rejects
+    this one without a final state.
+    """
+    request = task.request
+    if not request.ignore_result:
+        task.backend.mark_as_retry(request.id, error, traceback.format_exc(), request=request)
+        request.retry_filed = True
+    try:
+        retry: BaseException = task.retry(exc=error, countdown=delay_s, max_retries=limit, throw=False)
+    except Reject as refusal:
+        error.add_note(f"the next attempt could not be sent: {refusal}")
+        return error
+    return retry
+
+
 def register(app: LibraryCelery, definition: TaskDefinition, policy: TaskPolicy, *, pool: str) -> None:
     """Make one definition a task of the application."""
 
     @functools.wraps(definition.fn)
     def body(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a bound Celery task
         context = context_of(self)
+        refuse_cancelled(self)
         try:
-            if is_step(context.headers):
-                first = context.headers[STEP_HEADER] == FIRST
-                args, kwargs = bind_step(definition.fn, args[0], kwargs, first=first)
-            return run_task(definition, {"args": args, "kwargs": kwargs}, context)
+            envelope = step_envelope(definition.fn, {"args": args, "kwargs": kwargs}, context.headers)
+            return run_task(definition, envelope, context)
         except CELERY_CONTROL:
             raise
         except Exception as error:
             if not policy.wants_retry(error, context.attempt):
                 raise
             delay = policy.retry.delay_after(context.attempt)
-            raise self.retry(exc=error, countdown=delay, max_retries=policy.retry.max_attempts) from error
+            raise next_attempt(self, error, delay_s=delay, limit=policy.retry.max_attempts) from error
 
     # Celery reads the signature for typed calls; ours is checked at submit, and the wrapper takes anything.
     del body.__wrapped__

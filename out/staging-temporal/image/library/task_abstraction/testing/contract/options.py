@@ -10,7 +10,7 @@ from task_abstraction.base import TaskBackend
 from task_abstraction.models import Feature, TaskStatus
 from task_abstraction.testing.contract.fixtures import Fixtures
 
-DELAY_S = 3.0
+DELAY_S = 2.0
 
 
 class OptionsContract(Fixtures):
@@ -68,13 +68,17 @@ class OptionsContract(Fixtures):
         assert self.done(backend, second).result == self.done(backend, first).result
 
     def test_a_cancelled_task_does_not_begin(self, backend: TaskBackend) -> None:
-        """A task that waits for its delay can be cancelled."""
+        """A task that waits for its delay can be cancelled, and stays so when the delay is over."""
         if not (self.can(backend, Feature.CANCEL_PENDING) and self.gives(backend, Feature.DELAY)):
             return
+        due = self.seconds(backend) + DELAY_S
         task_id = backend.using(delay=timedelta(seconds=DELAY_S)).submit("contract_add", 1)
         backend.cancel(task_id)
         ended = self.done(backend, task_id)
         assert (ended.status, ended.result) == (TaskStatus.CANCELLED, None)
+        self.pass_time(backend, max(0.0, due - self.seconds(backend)) + 0.5)
+        later = backend.get_result(task_id)
+        assert (later.status, later.result, later.attempts) == (TaskStatus.CANCELLED, None, 0)
 
     def test_a_running_task_is_cancelled(self, backend: TaskBackend) -> None:
         """A task that runs ends early."""

@@ -1,0 +1,1 @@
+"""Hatchet: the only folder that imports hatchet_sdk."""

@@ -1,0 +1,1 @@
+"""Modules for applications that were not written with the library."""
