@@ -1,56 +1,18 @@
 """Alert rules on our own metrics, with thresholds from the objectives, and the series that prove them.
 
-Sources: [Monitoring 3] to [Monitoring 6] (own metrics, patterns that look right and are silent), and chapter 5 of the
-SRE workbook for burn rates.
+Sources: [Monitoring 3] to [Monitoring 6] (own metrics, patterns that look right and are silent).
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from collections.abc import Iterator
 
+from taskgen.plan.alert_maker import MINUTE, AlertMaker, number
+from taskgen.plan.burns import failure_burns, recordings, wait_burns
 from taskgen.plan.counted import ages_are_known, waits_are_known, worker_counts
 from taskgen.plan.model import TierPlan
-from taskgen.plan.monitoring import Alert, Recording, RulesPlan, TierRules
+from taskgen.plan.monitoring import Alert, RulesPlan, TierRules
 from taskgen.plan.scenarios import OF_AGES, OF_THE_WORKER, OF_WAITS, scenarios
 from taskgen.profile.model import Profile
-
-MINUTE: Final = timedelta(minutes=1)
-NO_TIME: Final = timedelta()
-
-
-@dataclass(frozen=True, slots=True)
-class Burn:
-    """One row of the workbook's table: windows, the share of the budget as a factor, and how urgent it is."""
-
-    name: str
-    long: str
-    short: str
-    factor: float
-    hold: timedelta
-    severity: str
-    hours: int
-
-
-BURNS: Final = (
-    Burn("Fast", "1h", "5m", 14.4, 2 * MINUTE, "page", 1),
-    Burn("Medium", "6h", "30m", 6.0, 15 * MINUTE, "page", 6),
-    Burn("Slow", "3d", "6h", 1.0, 60 * MINUTE, "ticket", 72),
-)
-WINDOWS: Final = ("5m", "30m", "1h", "6h", "3d")
-LONG_WINDOWS: Final = ("6h", "3d")
-"""Windows whose recording rules are evaluated every five minutes: the range is costly ([Monitoring 6])."""
-
-
-def number(value: float) -> str:
-    """Return a threshold as PromQL writes it, without binary noise."""
-    return f"{round(value, 10):.10g}"
-
-
-def wait_bound(tier: TierPlan) -> str:
-    """Return the `le` of the wait goal as our exposition writes it: always a float ([Monitoring 2.3])."""
-    return repr(float(tier.wait_goal.total_seconds()))
 
 
 def deepest_backlog(tier: TierPlan) -> float:
@@ -63,32 +25,6 @@ def deepest_backlog(tier: TierPlan) -> float:
     return float(max(1, math.floor(slots * (tier.wait_goal / tier.mean_duration))))
 
 
-def recordings(tier: TierPlan, *, waits: bool = True) -> Iterator[Recording]:
-    """Yield the recording rules of one tier: share of failed tasks, share of slow starts, finished tasks."""
-    this = f'tier="{tier.name}"'
-    by = "sum by (namespace, tier)"
-    for window in WINDOWS:
-        failed = f"{by} (rate(task_failed_total{{{this}}}[{window}]))"
-        succeeded = f"{by} (rate(task_succeeded_total{{{this}}}[{window}]))"
-        waited = f"{by} (rate(task_queue_wait_seconds_count{{{this}}}[{window}]))"
-        in_time = f'{by} (rate(task_queue_wait_seconds_bucket{{{this}, le="{wait_bound(tier)}"}}[{window}]))'
-        long = window in LONG_WINDOWS
-        yield Recording(
-            record=f"tier:task_failures:ratio_rate{window}", expr=f"{failed} / ({failed} + {succeeded} > 0)", long=long
-        )
-        if waits:
-            yield Recording(
-                record=f"tier:task_wait_slow:ratio_rate{window}", expr=f"1 - {in_time} / ({waited} > 0)", long=long
-            )
-    for burn in BURNS:
-        parts = [
-            f"{by} (increase({name}{{{this}}}[{burn.long}]))" for name in ("task_failed_total", "task_succeeded_total")
-        ]
-        yield Recording(
-            record=f"tier:task_finished:increase{burn.long}", expr=" + ".join(parts), long=burn.long in LONG_WINDOWS
-        )
-
-
 def alerts(tier: TierPlan, runbooks: str, profile: Profile) -> Iterator[Alert]:
     """Yield the alerts of one tier, as far as somebody counts what they ask for.
 
@@ -97,16 +33,16 @@ def alerts(tier: TierPlan, runbooks: str, profile: Profile) -> Iterator[Alert]:
         runbooks: address of the runbook, without the section.
         profile: whose application it is.
     """
-    alert = _Maker(tier, runbooks)
+    alert = AlertMaker(tier, runbooks)
     yield from _of_the_exporter(tier, alert, ages=ages_are_known(profile, tier.backend))
     if worker_counts(profile):
         yield from _of_the_worker(tier, alert)
         if waits_are_known(profile):
-            yield from _wait_burns(tier, alert)
-        yield from _failure_burns(tier, alert)
+            yield from wait_burns(tier, alert)
+        yield from failure_burns(tier, alert)
 
 
-def _of_the_exporter(tier: TierPlan, alert: "_Maker", *, ages: bool) -> Iterator[Alert]:
+def _of_the_exporter(tier: TierPlan, alert: AlertMaker, *, ages: bool) -> Iterator[Alert]:
     """Yield the alerts on what the exporter reads from the broker or the engine."""
     this = f'tier="{tier.name}"'
     by_queue, by_tier = "by (namespace, tier, queue)", "by (namespace, tier)"
@@ -151,7 +87,7 @@ def _of_the_exporter(tier: TierPlan, alert: "_Maker", *, ages: bool) -> Iterator
         )
 
 
-def _of_the_worker(tier: TierPlan, alert: "_Maker") -> Iterator[Alert]:
+def _of_the_worker(tier: TierPlan, alert: AlertMaker) -> Iterator[Alert]:
     """Yield the alerts on what the workers count."""
     this = f'tier="{tier.name}"'
     by_tier = "by (namespace, tier)"
@@ -191,90 +127,6 @@ def _of_the_worker(tier: TierPlan, alert: "_Maker") -> Iterator[Alert]:
         severity="ticket",
         section="plan-difference",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Maker:
-    """Makes the alerts of one tier; most of them fire in the scenario `burning`."""
-
-    tier: TierPlan
-    runbooks: str
-
-    def __call__(  # the parts of an alert
-        self,
-        name: str,
-        expr: str,
-        *,
-        summary: str,
-        section: str,
-        hold: timedelta = NO_TIME,
-        severity: str = "page",
-        scenario: str = "burning",
-        kept: Mapping[str, str] | None = None,
-    ) -> Alert:
-        return Alert(
-            alert=name,
-            expr=expr,
-            hold=hold,
-            severity=severity,
-            summary=summary,
-            runbook=f"{self.runbooks}#{section}",
-            scenario=scenario,
-            tier=self.tier.name,
-            priority=self.tier.profile.priority,
-            kept=kept or {},
-        )
-
-
-def _both(record: str, tier: TierPlan, burn: Burn, budget: float) -> str:
-    """Return the condition over both windows: the short one makes the alert end soon."""
-    over = f'{{tier="{tier.name}"}} > {number(burn.factor * budget)}'
-    return f"{record}{burn.long}{over} and {record}{burn.short}{over}"
-
-
-def _wait_burns(tier: TierPlan, alert: _Maker) -> Iterator[Alert]:
-    budget = round(1 - tier.wait_quantile, 10)
-    for burn in BURNS:
-        if burn.factor * budget < 1:
-            yield alert(
-                f"TierWait{burn.name}Burn",
-                _both("tier:task_wait_slow:ratio_rate", tier, burn, budget),
-                summary=f"{tier.name}: too many tasks wait longer than {number(tier.wait_goal.total_seconds())} s",
-                hold=burn.hold,
-                severity=burn.severity,
-                section="wait",
-            )
-
-
-def _failure_burns(tier: TierPlan, alert: _Maker) -> Iterator[Alert]:
-    """Yield the burn-rate alerts on failures; where tasks are too rare for a window, any failure is a ticket."""
-    budget = round(1 - tier.success, 10)
-    rare = budget == 0
-    for burn in BURNS:
-        if not 0 < burn.factor * budget < 1:
-            continue
-        # At least three bad tasks are needed before anybody is woken ([Monitoring 6]).
-        needed = math.ceil(3 / (burn.factor * budget))
-        if tier.rate * burn.hours * 3600 < needed:
-            rare = True
-            continue
-        yield alert(
-            f"TierFailure{burn.name}Burn",
-            _both("tier:task_failures:ratio_rate", tier, burn, budget)
-            + f' and tier:task_finished:increase{burn.long}{{tier="{tier.name}"}} >= {needed}',
-            summary=f"{tier.name}: the failure budget burns {number(burn.factor)} times too fast",
-            hold=burn.hold,
-            severity=burn.severity,
-            section="failures",
-        )
-    if rare:
-        yield alert(
-            "TierFailed",
-            f'sum by (namespace, tier) (increase(task_failed_total{{tier="{tier.name}"}}[1h])) > 0',
-            summary=f"{tier.name}: tasks failed",
-            severity="ticket",
-            section="failures",
-        )
 
 
 def _absent(profile: Profile, tier: TierPlan) -> frozenset[str]:

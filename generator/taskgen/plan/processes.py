@@ -17,6 +17,9 @@ PLAN_SCHEDULER: Final = "task_abstraction.integrations.celery_beat:PlanScheduler
 """Celery's own scheduler, which adds the schedules of the profile to those of an existing application."""
 BEAT_FILE: Final = "/tmp/celerybeat-schedule"  # noqa: S108  # a folder of the container's own
 """rule C13: on the one writable folder of a read-only container (onyx#13439, dify#28530)."""
+BEAT_INTERVAL: Final = 60
+"""Longest sleep of beat (s). It writes its file at the end of the first sleep after 180 s, so at most 240 s later; with
+its own 300 s that can be 480 s, and the probe, which asks five times a minute apart, would end a beat that is well."""
 SCHEDULERS: Final = {
     "redbeat": "redbeat.RedBeatScheduler",
     "database": "django_celery_beat.schedulers:DatabaseScheduler",
@@ -68,7 +71,7 @@ def beat(profile: Profile, schedules: Iterable[SchedulePlan]) -> ProcessPlan | N
     command += [f"--loglevel={profile.monitoring.log_level}", "--pidfile="]
     on_file = settings.scheduler == "beat"
     if on_file:
-        command.append(f"--schedule={BEAT_FILE}")
+        command += [f"--schedule={BEAT_FILE}", f"--max-interval={BEAT_INTERVAL}"]
         if own and planned:
             command.append(f"--scheduler={PLAN_SCHEDULER}")
     else:

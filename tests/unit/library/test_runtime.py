@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shelve
 import threading
 import time
 from pathlib import Path
@@ -169,6 +170,25 @@ class TestHealth:
         os.utime(place, (time.time() - 1000, time.time() - 1000))
         assert health.main(["--beat", str(place)]) == 1
         assert "touched 1000 s ago" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("suffix", ["", ".db", ".dat", "-wal"])
+    def test_the_file_of_beat_is_seen_whatever_python_writes_it_with(self, tmp_path, suffix):
+        """`shelve` writes beside the name that it is given; sqlite3 of Python 3.13 leaves the named file as it is."""
+        place = tmp_path / "celerybeat-schedule"
+        place.touch()
+        os.utime(place, (1, 1))
+        assert health.main(["--beat", str(place)]) == 1
+        (tmp_path / f"celerybeat-schedule{suffix}").write_text("")
+        os.utime(tmp_path / f"celerybeat-schedule{suffix}")
+        assert health.main(["--beat", str(place)]) == 0
+
+    def test_the_schedule_of_a_running_beat_is_fresh(self, tmp_path):
+        """What beat's own scheduler has just written with this Python is found under the name that beat was given."""
+        place = tmp_path / "celerybeat-schedule"
+        with shelve.open(str(place), writeback=True) as store:  # noqa: S301  # as celery.beat opens it
+            store["entries"] = {}
+            store.sync()
+            assert health.main(["--beat", str(place)]) == 0
 
 
 class TestLoop:

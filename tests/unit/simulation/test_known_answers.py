@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taskgen.plan import alerts, queueing, replicas, scaling
+from taskgen.plan import burns, queueing, replicas, scaling
 from taskgen.simulation import durations, hpa
 from taskgen.simulation.arrivals import Load, Piece
 from taskgen.simulation.engine import simulate
@@ -199,7 +199,7 @@ def target_in_flight(concurrency, utilisation):
 
 def burn_rate(period_days, window_hours, budget_share):
     """Factors of the burn alerts: share of the budget x period / window."""
-    (factor,) = (burn.factor for burn in alerts.BURNS if burn.hours == window_hours)
+    (factor,) = (burn.factor for burn in burns.BURNS if burn.hours == window_hours)
     assert factor == pytest.approx(budget_share * period_days * 24 / window_hours)
     return {"factor": factor}
 

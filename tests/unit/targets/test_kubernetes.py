@@ -2,7 +2,9 @@
 
 import pytest
 import yaml
+from celery.beat import PersistentScheduler
 
+from task_abstraction.config.settings import SETTINGS
 from taskgen.errors import TemplateError
 from taskgen.rendering.render import render
 from tests.support.in_memory import texts
@@ -302,6 +304,17 @@ class TestProcesses:
         assert beat["command"][:3] == ["celery", "--app=task_abstraction.backends.celery.app", "beat"]
         assert {"--schedule=/tmp/celerybeat-schedule", "--pidfile="} <= set(beat["command"])
         assert {"name": "tmp", "mountPath": "/tmp"} in beat["volumeMounts"]  # noqa: S108  # inside the container
+
+    @pytest.mark.parametrize("profile", ["prod-celery", "prod-existing"])
+    def test_the_probe_outlasts_the_longest_pause_of_a_beat_that_is_well(self, profile):
+        """Beat looks at the end of each sleep whether 180 s have passed, and only then writes the file that is probed."""
+        beat = main(objects(profile)["Deployment/beat"])
+        (sleep,) = (int(word.removeprefix("--max-interval=")) for word in beat["command"] if "--max-interval=" in word)
+        probe, fresh = beat["livenessProbe"], 2 * SETTINGS["health_interval_s"].default
+
+        missed = (PersistentScheduler.sync_every + sleep - fresh) / probe["periodSeconds"]
+
+        assert missed + 1 < probe["failureThreshold"]
 
     @pytest.mark.parametrize(
         "override",
