@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what.add_argument("--live", action="store_true", help="the consumer loop moves")
     what.add_argument("--ready", action="store_true", help="the consumer is registered")
     what.add_argument(
-        "--beat", metavar="FILE", type=Path, help="a file is fresh: TASK_HEARTBEAT_FILE, or beat's --schedule"
+        "--beat", metavar="FILE", type=Path, help="a file is fresh: that of TASK_HEARTBEAT_FILE, or beat's"
     )
     what.add_argument("--url", metavar="URL", type=http_url, help="a server of the application's own answers 2xx")
     flags = parser.parse_args(arguments)

@@ -307,7 +307,7 @@ class TestProcesses:
 
     @pytest.mark.parametrize("profile", ["prod-celery", "prod-existing"])
     def test_the_probe_outlasts_the_longest_pause_of_a_beat_that_is_well(self, profile):
-        """Beat looks at the end of each sleep whether 180 s have passed, and only then writes the file that is probed."""
+        """Beat looks at the end of each sleep whether 180 s have passed, and only then writes the probed file."""
         beat = main(objects(profile)["Deployment/beat"])
         (sleep,) = (int(word.removeprefix("--max-interval=")) for word in beat["command"] if "--max-interval=" in word)
         probe, fresh = beat["livenessProbe"], 2 * SETTINGS["health_interval_s"].default

@@ -289,7 +289,7 @@ class TestConsumer:
 
 
 def test_every_verifier_has_a_negative_test():
-    """No verifier of this list is without a broken file; those of Kubernetes, metrics and commands have tests of their own."""
+    """Each verifier of this list has a broken file; Kubernetes, metrics and commands have tests of their own."""
     elsewhere = {
         "celery-command",
         "kubernetes",
