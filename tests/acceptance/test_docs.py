@@ -193,6 +193,7 @@ def test_every_alert_has_a_section_in_the_runbook() -> None:
     for source in profile_names(project):
         rules = make_plan(load(source.name, project=project).profile).rules
         addresses |= {alert.runbook for tier in rules.tiers for alert in tier.alerts} | {rules.runbook}
+        addresses |= {expiry.runbook for expiry in rules.expiries}
     sections = {address.partition("#")[2] for address in addresses}
     headings = re.findall(r"^## (.+)$", (ROOT / RUNBOOK).read_text(), re.MULTILINE)
 

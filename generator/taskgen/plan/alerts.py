@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from taskgen.plan.alert_maker import MINUTE, AlertMaker, number
 from taskgen.plan.burns import failure_burns, recordings, wait_burns
 from taskgen.plan.counted import ages_are_known, waits_are_known, worker_counts
+from taskgen.plan.expiry import expiries
 from taskgen.plan.model import TierPlan
 from taskgen.plan.monitoring import Alert, RulesPlan, TierRules
 from taskgen.plan.scenarios import OF_AGES, OF_THE_WORKER, OF_WAITS, scenarios
@@ -150,6 +151,7 @@ def rules_plan(profile: Profile, tiers: tuple[TierPlan, ...]) -> RulesPlan:
     up = {tier.backend: f'task_backend_up{{backend="{tier.backend}"}}' for tier in tiers}
     return RulesPlan(
         blind={backend: f"{series} == 0 or absent({series})" for backend, series in up.items()},
+        expiries=tuple(expiries(profile, tiers, runbooks)),
         tiers=found,
         scenarios=tuple(
             scenarios(

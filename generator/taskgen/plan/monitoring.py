@@ -72,11 +72,27 @@ class TierRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """One alert on the end of a backend's credentials."""
+
+    alert: str
+    backend: str
+    expr: str
+    severity: str
+    summary: str
+    runbook: str
+    """address of the runbook's section"""
+    left: int
+    """seconds before the end below which it fires"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RulesPlan:
     """All rules of a profile, and the scenarios of their tests."""
 
     blind: Mapping[str, str]
     """by backend: the expression that holds while its exporter is away or cannot read the broker"""
+    expiries: tuple[Expiry, ...]
     tiers: tuple[TierRules, ...]
     scenarios: tuple[Scenario, ...]
     runbook: str

@@ -96,6 +96,8 @@ class Alerts(Model):
     """Alertmanager receivers by name; credentials as references"""
     runbooks: Url | None = None
     """base address of the runbooks"""
+    expiry: Duration = timedelta(days=14)
+    """how long before credentials end a ticket is opened; a page follows when a seventh of it is left"""
 
 
 class Monitoring(Model):

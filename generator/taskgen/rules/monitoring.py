@@ -7,6 +7,7 @@ from typing import Final
 from taskgen.plan.model import Plan
 from taskgen.profile.scalars import format_duration as text
 from taskgen.rules.engine import Breach, rule
+from taskgen.rules.reading import options
 
 BURN: Final = 14.4
 """Factor of the fastest burn-rate alert (SRE workbook, chapter 5)."""
@@ -40,3 +41,21 @@ def burn_rates_can_fire(plan: Plan) -> Iterator[Breach]:
     for tier in plan.tiers:
         if plan.profile.monitoring.alerts.enabled and BURN * (1 - tier.success) >= 1:
             yield Breach(f"tiers.{tier.name}.slo.success", f"14.4 x (1 - {tier.success:.2%}) is 1 or more")
+
+
+@rule(
+    "S17",
+    "N/W/E",
+    why="a client token ends 90 days after it was made by default: no worker starts, and no task can be sent",
+    reference="[Hatchet 7]: lifetime of a token, from source",
+    remedy="render the alert: monitoring.alerts.enabled, and target prometheus, or kubernetes with monitoring.operator",
+)
+def ends_of_tokens_are_told(plan: Plan) -> Iterator[Breach]:
+    """Tokens that end have an expiry alert."""
+    monitoring, kubernetes = plan.profile.monitoring, options(plan, "kubernetes")
+    for backend in dict.fromkeys(expiry.backend for expiry in plan.rules.expiries):
+        what = f"nobody is told before the token of {backend} ends"
+        if not monitoring.alerts.enabled:
+            yield Breach("monitoring.alerts.enabled", f"{what}: no alert is rendered")
+        elif options(plan, "prometheus") is None and not (kubernetes and monitoring.operator):
+            yield Breach("targets", f"{what}: no target renders alerts")

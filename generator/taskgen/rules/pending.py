@@ -15,7 +15,6 @@ class Pending:
 
 _ECS, _CLOUD_RUN, _RENDER = "target ecs", "target cloudrun", "target render"
 _VERSIONS, _CONTROLLER = "worker versioning of Temporal", "the Temporal worker controller"
-_EXPIRY = "an alert on the expiry of tokens"
 
 PENDING: Final[Mapping[str, Pending]] = {
     "C29": Pending("Workers of a release roll out before its producers", "target gitops (waves)"),
@@ -44,7 +43,6 @@ PENDING: Final[Mapping[str, Pending]] = {
     "P21": Pending("Plans are those of services", _RENDER),
     "P22": Pending("Environment groups hold values, and references resolve", _RENDER),
     "S15": Pending("Exporter and scaler have credentials of their own, which only read", "a field for them"),
-    "S17": Pending("Tokens and certificates with an end date have an expiry alert", _EXPIRY),
     "T13": Pending("Versioned workers state their deployment and behaviour", _VERSIONS),
     "T14": Pending("Build ids follow the image's digest and fit a label", _VERSIONS),
     "T15": Pending("Workers of the controller have no Deployment, HPA or budget beside it", _CONTROLLER),

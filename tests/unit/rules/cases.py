@@ -235,6 +235,8 @@ PLATFORMS = [
     ("S12", "temporal", ["backends.temporal.address=t.example.com:443"], "backends.temporal.endpoint.ports"),
     ("S12", "redis", ["egress.store.ports=[443]"], "egress.store"),
     ("S12", "redis", ["targets.kubernetes.network_policy=false"], "targets.kubernetes.network_policy"),
+    ("S17", "hatchet", ["monitoring.alerts.enabled=false"], "monitoring.alerts.enabled"),
+    ("S17", "hatchet", ["monitoring.operator=false"], "targets"),
     ("S14", "redis", ["app.secret_env.GOOGLE_APPLICATION_CREDENTIALS_JSON={secret: g, key: k}"], None),
 ]
 OWN = [
