@@ -1,6 +1,6 @@
 """All broken profiles. They run through `load`, and through the command line."""
 
-from tests.support.bad import extends, files, keys, overrides, secrets, syntax, values
+from tests.support.bad import applications, extends, files, keys, overrides, secrets, syntax, values
 from tests.support.bad_profile import BadProfile
 
 CASES: tuple[BadProfile, ...] = (
@@ -10,5 +10,6 @@ CASES: tuple[BadProfile, ...] = (
     *keys.CASES,
     *values.CASES,
     *overrides.CASES,
+    *applications.CASES,
     *secrets.CASES,
 )

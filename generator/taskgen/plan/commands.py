@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from taskgen.profile.application import PLACES
 from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
 
 INTEGRATION: Final = "task_abstraction.integrations.celery"
 """What gives a Celery application health, metrics, logs and dead letters without a change of its code."""
-PLACES: Final = ("tier", "queues", "concurrency", "grace")
-"""Words in braces that a command of the user's own may hold, and that are replaced for each tier."""
 KIB: Final = 2**10
 
 

@@ -1,6 +1,8 @@
 """The application that the workers run: code, image, environment."""
 
-from typing import Annotated, Literal, Self
+import re
+from difflib import get_close_matches
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,6 +21,8 @@ from taskgen.profile.base import (
 )
 from taskgen.profile.scalars import Duration, Size
 
+PLACES: Final = ("tier", "queues", "concurrency", "grace")
+"""Words in braces that a command of the user's own may hold, and that are replaced for each tier."""
 PORT = Annotated[int, Field(ge=1, le=65535)]
 HttpPath = Annotated[str, Matching(r"/[\w./\-]*", "a path such as /metrics")]
 
@@ -84,7 +88,9 @@ class Application(Model):
     module: PythonModule | None = None
     """module that registers the tasks; imported by every worker and producer"""
     celery: (
-        Annotated[str, Matching(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?", "a Celery application such as proj.celery_app")]
+        Annotated[
+            str, Matching(r"[A-Za-z_]\w*(\.\w+)*(:[A-Za-z_]\w*)?", "a Celery application such as proj.celery_app")
+        ]
         | None
     ) = None
     """the Celery application, as given to `celery -A` (kind celery)"""
@@ -112,4 +118,13 @@ class Application(Model):
         needed = {"task_abstraction": "module", "celery": "celery", "command": "command"}[self.kind]
         if not getattr(self, needed):
             raise KeyedError(needed, f"kind {self.kind} needs it: add app.{needed}")
+        return self
+
+    @model_validator(mode="after")
+    def _places_are_spelt_well(self) -> Self:
+        """Other words in braces stay as they are; `${word}` is a shell's."""
+        for word in re.findall(r"(?<!\$)\{([A-Za-z_]+)\}", " ".join(self.command)):
+            near = get_close_matches(word.lower(), PLACES, n=1, cutoff=0.8)
+            if near and word not in PLACES:
+                raise KeyedError("command", f"{{{word}}} stands for nothing, did you mean {{{near[0]}}}?")
         return self

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -167,11 +168,25 @@ Address = Annotated[str, AfterValidator(_address)]
 def _url(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9+.\-]*://[^\s\"'`\\<>{}|^]+", value):
         raise ValueError(f"{shown(value)} is not a URL: write scheme://host:port/path")
+    try:
+        known = urlsplit(value).port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f"{shown(value)} has a port that is none: write a number from 1 to 65535")
+    return value
+
+
+def _http_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"{shown(value)} is not an HTTP URL: write http://host:port or https://host:port")
     return value
 
 
 Url = Annotated[str, AfterValidator(_url)]
 """A URL without credentials (credentials belong into a secret reference)."""
+HttpUrl = Annotated[Url, AfterValidator(_http_url)]
+"""A URL that is asked by HTTP."""
 
 
 def _timezone(value: str) -> str:

@@ -12,6 +12,7 @@ from taskgen.profile.base import (
     Cron,
     EnvName,
     Free,
+    HttpUrl,
     KeyedError,
     Matching,
     Model,
@@ -83,7 +84,7 @@ class DeadLetter(Model):
 class Tracing(Model):
     """Where traces go."""
 
-    otlp: Url | None = None
+    otlp: HttpUrl | None = None
     """OTLP endpoint"""
 
 

@@ -16,6 +16,13 @@ from taskgen.profile.scalars import format_duration as text
 from taskgen.rules.engine import Breach, Finding, Rule, rule, run
 from taskgen.rules.reading import options, scaled
 
+DEFAULTS: Final = {
+    "redis": (6379, "/0"),
+    "rediss": (6379, "/0"),
+    "amqp": (5672, ""),
+    "amqps": (5671, ""),
+}
+"""Port, and database or virtual host, of an address that names none (kombu)."""
 AcrossCheck = Callable[[Plan, Sequence[Plan]], Iterable[Breach]]
 
 
@@ -116,11 +123,12 @@ def objects_have_names_of_their_own(plan: Plan, others: Sequence[Plan]) -> Itera
 
 
 def _address(value: Any) -> str | None:  # noqa: ANN401  # text, or a reference to a secret
-    """Return host, port and path of an address; None for a reference."""
+    """Return host, port and path of an address; None for a reference. What is left out is what clients take for it."""
     if not isinstance(value, str):
         return None
     parts = urlsplit(value if "://" in value else f"//{value}")
-    return f"{parts.hostname}:{parts.port}{parts.path.rstrip('/')}"
+    port, path = DEFAULTS.get(parts.scheme, (None, ""))
+    return f"{parts.hostname}:{parts.port or port}{parts.path.rstrip('/') or path}"
 
 
 def _same_server(backend: str, plan: Plan, other: Plan) -> bool:

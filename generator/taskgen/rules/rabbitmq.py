@@ -155,7 +155,7 @@ def heartbeats_keep_connections(plan: Plan) -> Iterator[Breach]:
     """Connections to the broker show a sign of life at least every two minutes."""
     beat = plan.broker_heartbeat
     if beat is not None and (not LEAST <= beat <= MOST or beat % LEAST):
-        yield Breach(f"{AT}.heartbeat", f"{text(beat)} is no such time")
+        yield Breach(f"{AT}.heartbeat", f"{text(beat)} is no such time" if beat else "0s switches heartbeats off")
 
 
 @rule(

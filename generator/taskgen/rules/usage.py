@@ -24,6 +24,17 @@ NOT_RENDERED: Final = {
     "tasks.*.duration": "sizes follow the durations of the tier: the duration of single tasks is not used yet",
 }
 """Fields that no target renders yet, with what to know; a path with `*` stands for every tier."""
+REDIS: Final = ("redis", "redis-sentinel")
+OF_BROKER: Final = {
+    "master_name": ("redis-sentinel",),
+    "key_prefix": REDIS,
+    "visibility_timeout": (*REDIS, "sqs"),
+    "queue_type": ("rabbitmq",),
+    "management_url": ("rabbitmq",),
+    "consumer_timeout": ("rabbitmq",),
+    "heartbeat": ("rabbitmq",),
+}
+"""Fields of `backends.celery.broker` that some kinds of brokers have, and the others have not."""
 
 
 def stated(plan: Plan, pattern: str) -> Iterator[str]:
@@ -57,6 +68,16 @@ def everything_stated_is_rendered(plan: Plan) -> Iterator[Breach]:
         for path in stated(plan, pattern):
             yield Breach(path, what)
     yield from _not_done_yet(plan)
+    yield from _of_another_broker(plan)
+
+
+def _of_another_broker(plan: Plan) -> Iterator[Breach]:
+    """Yield what is said of a broker that only another kind has."""
+    celery = plan.profile.backends.celery
+    for name, kinds in OF_BROKER.items() if celery else ():
+        path = f"backends.celery.broker.{name}"
+        if celery and celery.broker.kind not in kinds and any(stated(plan, path)):
+            yield Breach(path, f"kind {celery.broker.kind} has none: it is of {' and '.join(kinds)}", "remove it")
 
 
 def _not_done_yet(plan: Plan) -> Iterator[Breach]:

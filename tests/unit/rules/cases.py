@@ -245,6 +245,7 @@ OWN = [
     ("U01", "redis", ["bootstrap.migrate.command=[migrate]"], "bootstrap"),
     ("U01", "redis", ['tasks."do.it".duration={p50: 1s, p99: 2s}'], 'tasks."do.it".duration'),
     ("U01", "hatchet", ["schedules.s={task: do_it, every: 5m}"], "schedules.s"),
+    ("U01", "redis", [f"{BROKER}.heartbeat=20s"], f"{BROKER}.heartbeat"),
     ("U02", "redis", ["app.kind=command", "app.command=[run]"], "app.module"),
     ("U02", "temporal", [*CELERY_APP], "tiers.main.backend"),
     ("U02", "redis", [*COMMAND, "app.celery=acme.app"], "app.celery"),

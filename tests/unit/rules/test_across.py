@@ -60,6 +60,12 @@ def findings(one, two):
         pytest.param(("redis", []), ("redis", []), ("X02", f"{BROKER}.url"), id="one secret of one namespace"),
         pytest.param(("redis", CLEAR), ("redis", [*CLEAR, SPACE]), ("X02", f"{BROKER}.url"), id="one address"),
         pytest.param(
+            ("redis", CLEAR),
+            ("redis", [CLEAR[0].replace(":6379", ""), CLEAR[1], SPACE]),
+            ("X02", f"{BROKER}.url"),
+            id="one address, the port of which one leaves out",
+        ),
+        pytest.param(
             ("temporal", []),
             ("temporal", [SPACE]),
             ("X02", "backends.temporal.address"),
