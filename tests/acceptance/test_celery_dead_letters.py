@@ -211,6 +211,17 @@ class TestUnusableMessages:
         assert letter["id"] == headers["id"]
         assert stage.dead("purge", "--all", "--queue", "shapeless").stdout == f"purged {letter['id']}\n1 purged\n"
 
+    def test_reading_takes_nothing_away(self, stage):
+        """Who reads right after another reader finds every letter: a quorum queue takes them back with a delay."""
+        for _ in range(20):
+            headers = {"task": "fail", "id": str(uuid.uuid4())}
+            stage.publish("shapeless", b"{", headers, content_type="application/json", content_encoding="utf-8")
+        stage.wait_for("shapeless", 20)
+        store = stage.producer.dead_letters()
+
+        assert [len(store.read("shapeless")) for _ in range(10)] == [20] * 10
+        assert len(store.purge("shapeless", lambda _: True)) == 20
+
     def test_a_message_without_a_name_is_kept(self, stage):
         """What is no task at all is kept with what it says."""
         stage.publish("named", {"hello": "world"}, {})

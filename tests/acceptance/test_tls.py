@@ -2,13 +2,15 @@
 
 import contextlib
 import logging
+import queue
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from task_abstraction import BackendConfig, ConfigurationError
+from task_abstraction import BackendConfig, BackendUnavailable, ConfigurationError
 from task_abstraction.backends.celery.backend import CeleryBackend
 from task_abstraction.backends.hatchet.backend import HatchetBackend
 from task_abstraction.backends.temporal.backend import TemporalBackend
@@ -113,6 +115,29 @@ class TestRedis:
             "Write ssl_cert_reqs=required, and ssl_ca_certs=FILE for a private authority. "
             "Refused because ENVIRONMENT is production"
         )
+
+
+@pytest.mark.parametrize("with_tls", ["broker", "results"])
+def test_a_server_without_tls_is_an_outage(redis, with_tls):
+    """A handshake that nobody answers ends like a connect, not when the time for answers is over."""
+    plain, encrypted = redis.url(15), redis.url(15).replace("redis://", "rediss://")
+    urls = (encrypted, plain) if with_tls == "broker" else (plain, encrypted)
+    for_ever = {"redis_socket_timeout": 3600.0, "redis_socket_connect_timeout": 0.2}
+    options = {"socket_timeout": 3600.0, "socket_connect_timeout": 0.2}
+    params = {"broker_url": urls[0], "result_backend": urls[1]}
+    params["extra_settings"] = {**for_ever, "broker_transport_options": options}
+    ends: queue.Queue[object] = queue.Queue()
+
+    def submit() -> None:
+        with contextlib.closing(CeleryBackend(BackendConfig("celery", params), plan=WorkerPlan())) as backend:
+            backend.declare("private_echo", queue="private")
+            try:
+                ends.put(backend.submit("private_echo", "x"))
+            except BackendUnavailable as error:
+                ends.put(error)
+
+    threading.Thread(target=submit, daemon=True).start()
+    assert isinstance(ends.get(timeout=60), BackendUnavailable)
 
 
 def test_rabbitmq_is_verified_with_its_name(trust, rabbitmq, redis):

@@ -17,6 +17,8 @@ from tests.support.consumers import program
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+DATABASES = 4096
+"""Of a Redis: enough that no two tests of a process ever have the same."""
 
 
 def free_port() -> int:
@@ -145,6 +147,7 @@ def redis(*, fsync: str = "always") -> Iterator[Redis]:
         port = free_port()
         command = [redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", fsync]
+        command += ["--databases", str(DATABASES)]
         server = Server(command, port, folder, lambda: answers(port, b"PING\r\n", b"+PONG")).start()
         try:
             yield Redis(server)
