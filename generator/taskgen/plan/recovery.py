@@ -35,7 +35,7 @@ def recovery_time(  # noqa: PLR0913  # one input for each timer
             return None
         return (heartbeat_timeout or time_limit) + longest_retry_delay + redelivery.TEMPORAL_NOTICE
     if backend == "hatchet":
-        return redelivery.HATCHET_RECOVERY
+        return redelivery.HATCHET_SILENCE + redelivery.HATCHET_POLLING
     if not acks_late:
         return None
     if broker == "rabbitmq":
@@ -45,9 +45,10 @@ def recovery_time(  # noqa: PLR0913  # one input for each timer
 
 @derivation(
     formula="recovery_time without half of what is chance: celery: visibility_timeout + 5s on redis and sqs, 2.5 x"
-    " broker_heartbeat on rabbitmq; temporal: recovery_time - 1s; hatchet: 45s",
-    source="docs/plan.md, predicted and measured: the sweep of redis, the looks of rabbitmq and the polls of hatchet"
-    " come at any time of their period",
+    " broker_heartbeat on rabbitmq; temporal: recovery_time - 1s; hatchet: 30s",
+    source="docs/plan.md, predicted and measured: the sweep of redis and the looks of rabbitmq come at any time of their"
+    " period; hatchet looks every second while its tenant has work: 26 to 30 s after kill -9, up to 4 s after the last"
+    " heartbeat",
 )
 def expected_recovery(
     *, backend: str, broker: str | None, broker_heartbeat: timedelta | None, recovery_time: timedelta | None
@@ -58,7 +59,7 @@ def expected_recovery(
     if backend == "temporal":
         return recovery_time - redelivery.TEMPORAL_NOTICE
     if backend == "hatchet":
-        return recovery_time - redelivery.HATCHET_POLLING / 2
+        return redelivery.HATCHET_SILENCE
     if broker == "rabbitmq":
         return (redelivery.RABBITMQ_PATIENCE - 0.5) * (broker_heartbeat or timedelta())
     return recovery_time - redelivery.SWEEP / 2

@@ -26,10 +26,10 @@ RABBITMQ_HEARTBEAT: Final = timedelta(seconds=20)
 RABBITMQ_PATIENCE: Final = 3
 """Heartbeats until the broker gives a silent connection up: it looks once in each, and closes at the second look that
 finds nothing new, so 2 to 3 of them after the last byte (measured with RabbitMQ 3.10.8)."""
+HATCHET_SILENCE: Final = timedelta(seconds=30)
+"""The engine gives tasks to another worker when theirs has not beaten for so long; a worker beats every 4 s."""
 HATCHET_POLLING: Final = timedelta(seconds=30)
-"""Longest period at which the engine looks for lost tasks, in an idle tenant (measured on v0.104)."""
-HATCHET_RECOVERY: Final = timedelta(seconds=30) + HATCHET_POLLING
-"""30 s without heartbeat, then until the engine looks."""
+"""Longest period at which the engine looks for lost tasks, in an idle tenant; 1 s in a busy one (source of v0.104)."""
 TEMPORAL_NOTICE: Final = timedelta(seconds=1)
 """For the server's timers, which may be a second late ([Temporal 10] has 4.0 s with a heartbeat timeout of 3 s)."""
 

@@ -154,6 +154,28 @@ def test_recovery_time(backend, late, broker, expected):
     assert found == (None if expected is None else td(seconds=expected))
 
 
+@pytest.mark.parametrize(
+    ("backend", "broker", "longest", "expected"),
+    [
+        pytest.param("celery", "redis", 610, 605, id="redis in the middle of a sweep"),
+        pytest.param("celery", "rabbitmq", 62, 50, id="rabbitmq between its second and third look"),
+        pytest.param("temporal", None, 51, 50, id="temporal without the delay of its timers"),
+        pytest.param("hatchet", None, 60, 30, id="hatchet at once after the lost heartbeats"),
+        pytest.param("celery", "redis", None, None, id="never"),
+    ],
+)
+def test_expected_recovery(backend, broker, longest, expected):
+    """In the middle of what can happen, never beyond the longest."""
+    found = recovery.expected_recovery(
+        backend=backend,
+        broker=broker,
+        broker_heartbeat=td(seconds=20),
+        recovery_time=None if longest is None else td(seconds=longest),
+    )
+
+    assert found == (None if expected is None else td(seconds=expected))
+
+
 @pytest.mark.parametrize(("attempts", "expected"), [(1, None), (2, 21)])
 def test_recovery_time_without_heartbeat(attempts, expected):
     """Temporal notices a short task at its limit, and repeats it only where an attempt is left."""
