@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from task_abstraction import PayloadUnreadable, UnsupportedFeature
+from task_abstraction.capabilities import Capability
 from task_abstraction.config import BackendConfig, redact
 from task_abstraction.encryption import MARK, FernetCodec, Sealer, key_id_of, sealer_of
 from task_abstraction.errors import ConfigurationError, DependencyNotInstalled
+from task_abstraction.models import Feature, Support
 from tests.unit.library.fake_backend import FakeBackend
 
+REFUSED = Capability("elsewhere", Feature.ENCRYPTION, Support.REFUSED, "no place for it", "Use another backend")
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
 
@@ -101,6 +104,26 @@ class TestKeys:
         assert sealer.codec.key_id == key_id_of(NEW)
         assert sealer.open(of(TASK_ENCRYPTION_KEYS=OLD).seal(b"x")) == b"x"
 
+    def test_a_file_from_another_system_holds_the_same_keys(self, tmp_path):
+        """Line ends of Windows and a key that is named twice change nothing."""
+        place = tmp_path / "keys"
+        place.write_bytes(f"{NEW}\r\n{OLD}\r\n{NEW}\r\n".encode())
+
+        sealer = of(TASK_ENCRYPTION_KEYS_FILE=str(place))
+        assert sealer.codec.key_id == key_id_of(NEW)
+        assert sealer.open(of(TASK_ENCRYPTION_KEYS=OLD).seal(b"x")) == b"x"
+
+    @pytest.mark.parametrize("text", ["", "\n", ",\n", " , "], ids=repr)
+    def test_a_file_without_a_key_is_refused(self, tmp_path, text):
+        """Whoever names a file wants encryption: nothing goes out in clear because it is empty."""
+        place = tmp_path / "keys"
+        place.write_text(text)
+
+        with pytest.raises(ConfigurationError, match=rf"^TASK_ENCRYPTION_KEYS_FILE: {place} holds no key"):
+            of(TASK_ENCRYPTION_KEYS_FILE=str(place))
+        with pytest.raises(ConfigurationError, match="holds no key"):
+            sealer_of(BackendConfig("celery", {"encryption_keys": ","}), {})
+
     @pytest.mark.parametrize(
         ("environ", "message"),
         [
@@ -138,13 +161,16 @@ class TestKeys:
         with pytest.raises(DependencyNotInstalled, match="pip install 'cryptography>=44'"):
             FernetCodec([NEW])
 
-    def test_a_backend_that_cannot_encrypt_refuses_the_keys(self, monkeypatch):
-        """Nothing is ever sent in clear while keys are set."""
+    @pytest.mark.parametrize("unsupported", ["", "warn"])
+    @pytest.mark.parametrize("table", [(), (REFUSED,)], ids=["undeclared", "refused"])
+    def test_a_backend_that_cannot_encrypt_refuses_the_keys(self, monkeypatch, table, unsupported):
+        """Nothing is ever sent in clear while keys are set, whatever else may pass with a warning."""
         monkeypatch.setenv("TASK_ENCRYPTION_KEYS", NEW)
+        monkeypatch.setenv("TASK_UNSUPPORTED", unsupported)
 
         class Elsewhere(FakeBackend):
             backend_type = "elsewhere"
-            capabilities = ()
+            capabilities = table
 
         backend = Elsewhere(BackendConfig("elsewhere", {}))
         backend.declare("x")
