@@ -53,6 +53,13 @@ def test_a_step_that_fits_neither_way_is_refused():
         bind_step(lambda a: a, None, {}, first=True)
 
 
+def test_the_values_of_a_step_are_in_no_error():
+    """The error goes into logs, which nobody encrypts."""
+    with pytest.raises(TypeError, match="other than account:") as error:
+        bind_step(lambda a: a, 1, {"account": "DE02 1203"})
+    assert "DE02" not in str(error.value)
+
+
 def test_the_interpreter_waits_for_all_members():
     """What follows a parallel pattern begins after its last member, with the values in order."""
     run = Interpreter(WorkflowDefinition.mixed([Parallel(["a", "b"]), Sequential(["c"])]), 1)
