@@ -6,9 +6,12 @@ import pytest
 from cryptography.fernet import Fernet
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.client import WorkflowExecution
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 
+from task_abstraction.backends.temporal.flows import unfinished
 from task_abstraction.backends.temporal.results import root_error
 from task_abstraction.backends.temporal.sealing import converter_of
 from task_abstraction.encryption import FernetCodec, Sealer, key_id_of
@@ -61,6 +64,22 @@ def test_a_plain_payload_ends_a_workflow_instead_of_its_tasks():
     assert (error.value.type, error.value.non_retryable) == ("PayloadUnreadable", True)
     lenient = converter_of(Sealer(KEYED.codec, accept_plain=True))
     assert asyncio.run(lenient.decode([Payload.FromString(plain.SerializeToString())])) == ["x"]
+
+
+def test_a_workflow_that_cannot_be_read_hides_no_queue():
+    """The exporter sees every queue, also beside a workflow of a key that is gone: that one counts as one step."""
+    (readable,) = asyncio.run(converter_of(KEYED).encode([{"open": {"high": 2}}]))
+    (plain,) = asyncio.run(DataConverter.default.encode([{"open": {"high": 2}}]))
+
+    class Listing:
+        async def list_workflows(self, *_, **__):
+            for payload in (plain, readable):
+                info = WorkflowExecutionInfo(task_queue="low")
+                info.memo.fields["progress"].CopyFrom(payload)
+                yield WorkflowExecution._from_raw_info(info, "default", converter_of(KEYED))  # noqa: SLF001 - as the client does
+
+    found = asyncio.run(unfinished(Listing()))
+    assert (found.workflows, found.steps) == ({"low": 2}, {"low": 1, "high": 2})
 
 
 def test_without_a_key_the_converter_is_the_sdk_s_own():

@@ -5,6 +5,7 @@ import runpy
 from datetime import timedelta
 
 import pytest
+from temporalio import workflow
 from temporalio.runtime import PrometheusConfig
 from temporalio.worker import Worker
 
@@ -49,6 +50,12 @@ def test_the_tier_decides_the_workers_options(settings):
 
     assert options["max_concurrent_activities"] == 4
     assert options["graceful_shutdown_timeout"] == timedelta(minutes=5)
+
+
+def test_a_workflow_of_another_version_waits_instead_of_failing():
+    """The SDK fails a workflow that does not fit its history where the error of it is among the worker's own."""
+    assert not issubclass(workflow.NondeterminismError, worker.WORKFLOW_FAILURES)
+    assert all(issubclass(error, worker.WORKFLOW_FAILURES) for error in (KeyError, TypeError, RuntimeError))
 
 
 def test_every_threshold_is_a_bucket(settings, monkeypatch):
