@@ -47,8 +47,8 @@ def recovery_time(  # noqa: PLR0913  # one input for each timer
     formula="recovery_time without half of what is chance: celery: visibility_timeout + 5s on redis and sqs, 2.5 x"
     " broker_heartbeat on rabbitmq; temporal: recovery_time - 1s; hatchet: 30s",
     source="docs/plan.md, predicted and measured: the sweep of redis and the looks of rabbitmq come at any time of"
-    " their period; hatchet looks every second while its tenant has work: 26 to 30 s after kill -9, up to 4 s after the last"
-    " heartbeat",
+    " their period; hatchet looks every second while its tenant has work: 26 to 30 s after kill -9, up to 4 s after"
+    " the last heartbeat",
 )
 def expected_recovery(
     *, backend: str, broker: str | None, broker_heartbeat: timedelta | None, recovery_time: timedelta | None
