@@ -7,6 +7,7 @@ from typing import Any, Final
 from taskgen.plan import (
     buckets,
     cost,
+    fleet,
     probes,
     recovery,
     redelivery,
@@ -34,12 +35,12 @@ from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
 from taskgen.profile.workload import TaskPolicy
 
-_MODULES: Final = (sizing, replicas, shutdown, redelivery, scaling, steps, buckets, probes, temporal, cost)
+_MODULES: Final = (sizing, replicas, shutdown, redelivery, scaling, steps, buckets, probes, temporal, cost, fleet)
 _ALL: Final = collect(*_MODULES)
 PROFILE_DERIVATIONS: Final[Mapping[str, Derivation]] = {
-    name: entry for name, entry in _ALL.items() if "celery_tiers" in entry.needs
+    name: entry for name, entry in _ALL.items() if {"celery_tiers", "fleet_tiers"} & set(entry.needs)
 }
-"""Derivations over all Celery tiers of the profile."""
+"""Derivations over all tiers of the profile, or all of Celery."""
 TIER_DERIVATIONS: Final[Mapping[str, Derivation]] = {
     name: entry for name, entry in _ALL.items() if name not in PROFILE_DERIVATIONS
 }
@@ -66,12 +67,13 @@ def make_plan(
     trails: dict[str, Trail] = {}
     early = [_tier_plan(profile, name, tier, trails, forced) for name, tier in profile.tiers.items()]
     early.sort(key=lambda tier: (_PRIORITY_ORDER[tier.profile.priority], tier.name))
-    facts = profile_facts(profile, tuple(early))
+    scheduled = schedules(profile, tuple(early))
+    readers, sender = exporters(profile, early), beat(profile, scheduled)
+    facts = profile_facts(profile, tuple(early), (*readers, *filter(None, [sender])))
     shared = derive(PROFILE_DERIVATIONS, facts, prefix="", forced=forced)
     trails |= shared
     values = {name: trail.value for name, trail in shared.items()}
     tiers = tuple(_with_late_values(tier, shared, trails, forced) for tier in early)
-    scheduled = schedules(profile, tiers)
     return Plan(
         profile=profile,
         tiers=tiers,
@@ -81,8 +83,8 @@ def make_plan(
         schedules=scheduled,
         egress=egress(profile),
         exporter=exporter(profile, tiers),
-        exporters=exporters(profile, tiers),
-        beat=beat(profile, scheduled),
+        exporters=readers,
+        beat=sender,
         pod=pod_plan(profile, None, tiers[0].backend),
         settings_folder=SETTINGS_FOLDER,
         celery=celery_settings(profile, values, tiers),

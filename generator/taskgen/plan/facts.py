@@ -140,13 +140,20 @@ def tier_facts(profile: Profile, name: str, tier: Tier, backend: str) -> dict[st
     return facts
 
 
-def profile_facts(profile: Profile, tiers: tuple[Any, ...]) -> dict[str, Fact]:
-    """Return what the derivations of the whole profile may use; `tiers` are the finished tier plans."""
+def profile_facts(profile: Profile, tiers: tuple[Any, ...], processes: tuple[Any, ...] = ()) -> dict[str, Fact]:
+    """Return what the derivations of the whole profile may use; `tiers` are the finished tier plans.
+
+    `processes` are the plans of exporters and beat.
+    """
     celery = profile.backends.celery
     broker = celery.broker if celery else None
+    database = profile.app.database
     at = "backends.celery"
     return {
         "celery_tiers": Fact(tuple(tier for tier in tiers if tier.backend == "celery"), "tiers"),
+        "fleet_tiers": Fact(tiers, "tiers"),
+        "processes": Fact(processes, "backends"),
+        "database_pool": Fact(database.pool_per_process if database else None, "app.database.pool_per_process"),
         "broker_kind": Fact(broker.kind if broker else None, f"{at}.broker.kind"),
         "broker_connections": Fact(broker.max_connections if broker else None, f"{at}.broker.max_connections"),
         "typed_visibility_timeout": Fact(

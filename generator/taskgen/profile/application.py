@@ -78,6 +78,17 @@ class DeclaredHealth(Model):
     """path of the metrics"""
 
 
+class Database(Model):
+    """The database that tasks use: how many connections it takes, and how many each process of a worker opens."""
+
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)]
+    """connections that the server, or its proxy, accepts"""
+    pool_per_process: Annotated[int, Field(ge=1, le=10_000)]
+    """most connections of one process: SQLAlchemy pool_size + max_overflow (15 by default), Django 1 on prefork"""
+    reserve: Annotated[int, Field(ge=0, le=1_000_000)] = 3
+    """connections left to everything else: web processes, migrations, administrators"""
+
+
 class Application(Model):
     """The application whose tasks the workers run."""
 
@@ -112,6 +123,8 @@ class Application(Model):
     """measured time from pod creation until the worker takes tasks; default in the plan"""
     memory: Size | None = None
     """memory of the imported application without tasks; default in the plan"""
+    database: Database | None = None
+    """the database that tasks use; the fleet at its largest has to fit into its connections (rule K13)"""
 
     @model_validator(mode="after")
     def _kind_has_what_it_needs(self) -> Self:

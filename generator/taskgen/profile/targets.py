@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from taskgen.profile.base import Boolean, Free, KeyedError, Matching, Model, Name, RelativePath, Text
-from taskgen.profile.scalars import Duration, Size
+from taskgen.profile.scalars import Cpu, Duration, Size
 
 
 def _is_free(value: str) -> str:
@@ -38,7 +38,7 @@ def _globs(value: object) -> object:
 class Option(Model):
     """One option of a target: it becomes a field of `targets.<name>` in the profile."""
 
-    type: Literal["string", "integer", "boolean", "duration", "size", "list", "mapping", "choice"]
+    type: Literal["string", "integer", "boolean", "duration", "size", "cpu", "list", "mapping", "choice"]
     """type of the value"""
     default: Free = None
     """value when the profile does not state the option"""
@@ -77,6 +77,7 @@ class Option(Model):
             "boolean": Boolean,
             "duration": Duration,
             "size": Size,
+            "cpu": Cpu,
             "list": tuple[choice, ...],
             "mapping": dict[str, Free],
             "choice": choice,

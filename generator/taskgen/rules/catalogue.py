@@ -7,6 +7,7 @@ from taskgen.errors import Position
 from taskgen.plan.model import Plan
 from taskgen.rules import (
     capabilities,
+    capacity,
     celery,
     celery_pool,
     celery_queues,
@@ -36,6 +37,7 @@ from taskgen.rules.pending import PENDING
 
 MODULES: Final = (
     capabilities,
+    capacity,
     celery,
     celery_pool,
     celery_queues,

@@ -18,10 +18,6 @@ _VERSIONS, _CONTROLLER = "worker versioning of Temporal", "the Temporal worker c
 
 PENDING: Final[Mapping[str, Pending]] = {
     "C29": Pending("Workers of a release roll out before its producers", "target gitops (waves)"),
-    "K13": Pending(
-        "The fleet at its largest fits into the quota and the database's connections",
-        "fields for the namespace's quota and the database's limit",
-    ),
     "P03": Pending("StopTimeout is set, and CPU and memory are a legal pair of Fargate", _ECS),
     "P04": Pending("Scheduled actions have six fields and a time zone, inside their target", _ECS),
     "P05": Pending("The scaling metric is the depth for each running task", _ECS),

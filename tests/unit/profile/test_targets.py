@@ -114,7 +114,7 @@ def test_folders_without_target_are_no_targets(tmp_path):
             "type: int",
             (
                 "5:20 options.replicas.type: must be string, integer, "
-                "boolean, duration, size, list, mapping or choice, not the text 'int'"
+                "boolean, duration, size, cpu, list, mapping or choice, not the text 'int'"
             ),
         ),
         (

@@ -138,6 +138,15 @@ PLATFORMS = [
     ("K07", "redis", [f"{MAIN}.rollout.surge=0%"], f"{MAIN}.rollout.surge"),
     ("K11", "redis", [f"{MAIN}.scale.min=0", f"{MAIN}.scale.signals=[backlog]"], f"{MAIN}.scale.signals"),
     ("K12", "redis", [f"{MAIN}.scale.fallback=99"], f"{MAIN}.scale.fallback"),
+    ("K13", "redis", ["targets.kubernetes.quota_cpu=3249m"], "targets.kubernetes.quota_cpu"),
+    ("K13", "redis", ["targets.kubernetes.quota_memory=3455Mi"], "targets.kubernetes.quota_memory"),
+    ("K13", "redis", ["targets.kubernetes.quota_pods=8"], "targets.kubernetes.quota_pods"),
+    (
+        "K13",
+        "redis",
+        ["app.database={max_connections: 98, pool_per_process: 3}"],
+        "app.database.max_connections",
+    ),
     ("K18", "redis", ["monitoring.scrape_interval=61s"], "monitoring.scrape_interval"),
     ("K20", "redis", ["app.image.digest=null", "app.image.tag=1.0"], "app.image.digest"),
     ("K20", "redis", [f"{MAIN}.image={{repository: r.example.com/x, tag: '1'}}"], f"{MAIN}.image.digest"),
@@ -358,6 +367,16 @@ BREAKING = [
 
 # rule, base profile, what comes close to breaking it
 KEEPING = [
+    (
+        "K13",
+        "redis",
+        [
+            "targets.kubernetes.quota_cpu=3250m",
+            "targets.kubernetes.quota_memory=3456Mi",
+            "targets.kubernetes.quota_pods=9",
+            "app.database={max_connections: 99, pool_per_process: 3}",
+        ],
+    ),
     ("C01", "redis", ["tasks.do_short={time_limit: 40s, soft_time_limit: 39s}"]),
     ("C02", "redis", ["tasks.do_once={acknowledge: early, idempotent: false}"]),
     ("C03", "redis", [f"{SETTINGS}.worker_prefetch_multiplier=1"]),
