@@ -11,9 +11,10 @@ from celery.concurrency.thread import TaskPool as Threads
 from celery.worker.request import Request
 from kombu import Exchange, Queue
 
+from task_abstraction.backends.celery.planned import Planned
 from task_abstraction.backends.celery.queues import ServedQueues
 from task_abstraction.backends.celery.request import MeteredRequest
-from task_abstraction.backends.celery.running import Planned, compare
+from task_abstraction.backends.celery.running import compare
 from task_abstraction.config import QueuePlan, SchedulePlan, TierSettings, WorkerPlan
 from task_abstraction.errors import ConfigurationError
 from task_abstraction.integrations.celery_beat import PlanScheduler
