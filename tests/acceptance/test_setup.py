@@ -93,7 +93,17 @@ def test_closing_table_names_what_was_not_run(tmp_path):
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "test_skips.py").write_text(SKIPPING_TEST)
 
-    done = run(sys.executable, "-m", "pytest", "-p", "no:cloudcoil", "-p", "no:cacheprovider", cwd=tmp_path)
+    done = run(
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cloudcoil",
+        "-p",
+        "no:cacheprovider",
+        cwd=tmp_path,
+        PYTHONPATH=str(ROOT),
+    )
 
     table = done.stdout.partition(" not run ")[2]
     assert "1 test   frobnicator not found; get it: apt-get install frobnicator" in table
@@ -108,7 +118,17 @@ def test_server_tests_of_a_module_stay_in_one_process(tmp_path):
     (tmp_path / "test_one.py").write_text(SERVER_TEST)
     (tmp_path / "test_other.py").write_text(SERVER_TEST)
 
-    done = run(sys.executable, "-m", "pytest", "-p", "no:cloudcoil", "-n2", "--dist=loadgroup", cwd=tmp_path)
+    done = run(
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cloudcoil",
+        "-n2",
+        "--dist=loadgroup",
+        cwd=tmp_path,
+        PYTHONPATH=str(ROOT),
+    )
 
     assert "16 passed" in done.stdout
     one, other = (list(tmp_path.glob(f"test_{name}-*")) for name in ("one", "other"))

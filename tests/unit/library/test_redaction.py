@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_abstraction.config import BackendConfig, redact
+from task_abstraction.config import BackendConfig, redact, redaction
 from task_abstraction.config.backend import VARIABLES
 from task_abstraction.errors import BackendUnavailable
 from task_abstraction.runtime.logs import ConsoleFormatter, JsonFormatter
@@ -100,3 +100,18 @@ def test_a_text_of_megabytes_is_redacted_in_time(piece):
     text = piece * (400_000 // len(piece))
 
     assert redact(f"{text} token=geheim").endswith(" token=***")
+
+
+def test_a_secret_that_is_a_word_hides_no_name(monkeypatch):
+    """Where the secret of one setting is `password`, the value that follows this name is masked all the same."""
+    monkeypatch.setattr(redaction, "_known", {"password"})
+
+    assert "hunter2" not in redact('{"password": "hunter2"} password=hunter2')
+
+
+def test_what_overlaps_is_masked_once():
+    """A known secret that goes on behind the value of a name is masked to its end, with one mask."""
+    redaction.remember_secret("Zq7,rest-of-it")
+
+    assert redact("api_key=Zq7,rest-of-it.") == "api_key=***."
+    assert redact("api_key=Zq7,rest-of-it, x") == "api_key=***, x"
