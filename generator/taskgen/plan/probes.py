@@ -34,12 +34,16 @@ def startup_budget(*, pod_start: timedelta) -> timedelta:
 
 
 @derivation(
-    formula="hatchet 5m, else 2m",
-    source="[Kubernetes 5], rule K10: longer than any block of the loop; Hatchet: than an upgrade",
+    formula="hatchet 5m, else 2m; with pool solo at least time_limit + 1m, rounded up to 10s",
+    source="[Kubernetes 5], rule K10: longer than any block of the loop; Hatchet: than an upgrade; solo: than a task,"
+    " which runs in the loop (measured)",
 )
-def liveness_budget(*, backend: str) -> timedelta:
+def liveness_budget(*, backend: str, pool: str, time_limit: timedelta) -> timedelta:
     """Time without a heartbeat after which a worker is restarted."""
-    return 5 * MINUTE if backend == "hatchet" else 2 * MINUTE
+    budget = 5 * MINUTE if backend == "hatchet" else 2 * MINUTE
+    if pool == "solo":
+        budget = max(budget, math.ceil((time_limit + MINUTE) / PROBE_PERIOD) * PROBE_PERIOD)
+    return budget
 
 
 @derivation(

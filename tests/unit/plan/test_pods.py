@@ -30,7 +30,15 @@ def test_start_budgets(start, budget, failures, deadline):
 @pytest.mark.parametrize(("backend", "failures"), [("celery", 12), ("temporal", 12), ("hatchet", 30)])
 def test_liveness(backend, failures):
     """A tight liveness would restart a Hatchet fleet at each engine upgrade (kubernetes.md 5)."""
-    assert probes.liveness_failures(liveness_budget=probes.liveness_budget(backend=backend)) == failures
+    budget = probes.liveness_budget(backend=backend, pool="threads", time_limit=td(hours=1))
+    assert probes.liveness_failures(liveness_budget=budget) == failures
+
+
+@pytest.mark.parametrize(("limit", "failures"), [(td(seconds=30), 12), (td(minutes=30), 186), (td(seconds=61), 13)])
+def test_liveness_of_a_solo_pool(limit, failures):
+    """A task of a solo pool holds up the loop, and with it the heartbeat: no worker is restarted for running one."""
+    budget = probes.liveness_budget(backend="celery", pool="solo", time_limit=limit)
+    assert probes.liveness_failures(liveness_budget=budget) == failures
 
 
 def test_grace_in_whole_seconds():
