@@ -11,6 +11,7 @@ from temporalio.workflow import NondeterminismError
 from task_abstraction import Parallel, Sequential, TaskStatus, WorkflowDefinition
 from task_abstraction.backends.temporal.backend import TemporalBackend
 from task_abstraction.backends.temporal.task_workflow import TaskWorkflow
+from task_abstraction.backends.temporal.worker import WORKFLOW_FAILURES
 from task_abstraction.config import BackendConfig
 from task_abstraction.config.plan import parse_plan
 from task_abstraction.runtime.loop import PROCESS_LOOP
@@ -21,9 +22,10 @@ from tests.support.workers import worker
 pytestmark = pytest.mark.server
 TASKS = """
 import time
+from datetime import timedelta
 from pathlib import Path
 
-from task_abstraction import current_task, task
+from task_abstraction import RetryPolicy, current_task, task
 
 
 def note(line: str) -> None:
@@ -41,6 +43,12 @@ def add(value: int, by: int = 1) -> int:
 def refuse(value: int) -> None:
     note("refuse")
     raise ValueError(f"not {value}")
+
+
+@task(queue="swift", retry=RetryPolicy(max_attempts=3, initial_delay=timedelta(minutes=10)))
+def stumble(value: int) -> None:
+    note("stumble")
+    raise OSError("not yet")
 
 
 @task(queue="swift")
@@ -79,6 +87,7 @@ PLAN = {
     "tasks": [
         ["hold", {"max_attempts": 2, "time_limit_s": 3.5, "initial_delay_s": 0.1}],
         ["work", {"heartbeat_s": 1.5}],
+        ["stumble", {"max_attempts": 3, "initial_delay_s": 600}],
     ]
 }
 """What the producer knows of the tasks beside their names; workers read the same file in production."""
@@ -102,7 +111,7 @@ class Place:
         host, _, port = address.partition(":")
         params = {"host": host, "port": int(port), "namespace": self.namespace, "task_queue": "default"}
         self.producer = TemporalBackend(BackendConfig("temporal", params), plan=parse_plan(PLAN))
-        for name in ("add", "refuse", "hold", "work", "total"):
+        for name in ("add", "refuse", "stumble", "hold", "work", "total"):
             self.producer.declare(name, queue="swift")
         self.producer.declare("double", queue="distant")
         self._flows = 0
@@ -169,7 +178,8 @@ def replay(*histories, interpreter=TaskWorkflow):
 
     async def all_of_them():
         for history in histories:
-            await Replayer(workflows=[interpreter], workflow_failure_exception_types=[]).replay_workflow(history)
+            replayer = Replayer(workflows=[interpreter], workflow_failure_exception_types=WORKFLOW_FAILURES)
+            await replayer.replay_workflow(history)
 
     asyncio.run(all_of_them())
 
@@ -232,6 +242,17 @@ def test_a_cancelled_workflow_stops(place):
     assert "stopped" in place.journal()
     assert "refuse" not in place.journal()
     place.producer.cancel(workflow_id)  # it has ended: nothing to do
+    replay(place.history(workflow_id))
+
+
+def test_a_cancelled_workflow_waits_for_nothing_that_does_not_run(place):
+    """A step between two attempts, and one whose queue nobody serves, are over at once."""
+    workflow_id = place.submit(Parallel(["stumble", "double"]))
+    place.wait_for("stumble")
+    place.producer.cancel(workflow_id)
+    cancelled = place.end(workflow_id)
+
+    assert (cancelled.status, cancelled.steps_completed) == (TaskStatus.CANCELLED, 0)
     replay(place.history(workflow_id))
 
 
