@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from task_abstraction import BackendConfig, BackendUnavailable, ConfigurationError
 from task_abstraction.backends.celery.backend import CeleryBackend
@@ -179,6 +180,21 @@ def test_temporal_takes_the_standard_variables(trust, temporal):
     with tls_before(temporal.server.port, trust.elsewhere, clients=trust.authority.file) as endpoint:
         assert of(endpoint.port, **mutual) != "ok"
         assert of(endpoint.port, **mutual, TEMPORAL_TLS_SERVER_NAME="elsewhere.example") == "ok"
+
+
+def test_temporal_tells_when_its_certificate_ends(trust, temporal, monkeypatch):
+    """That of the client that is connected: a file that was renewed since helps nobody until the next start."""
+    monkeypatch.setenv("TEMPORAL_TLS_SERVER_CA_CERT_PATH", str(trust.authority.file))
+    monkeypatch.setenv("TEMPORAL_TLS_CLIENT_CERT_PATH", str(trust.client.certificate))
+    monkeypatch.setenv("TEMPORAL_TLS_CLIENT_KEY_PATH", str(trust.client.key))
+    with tls_before(temporal.server.port, trust.server, clients=trust.authority.file) as endpoint:
+        monkeypatch.setenv("TEMPORAL_ADDRESS", f"{HOST}:{endpoint.port}")
+        backend = TemporalBackend(load_config_from_env("temporal"), plan=WorkerPlan())
+        before = backend.credentials_expire_at()
+
+        assert answer(backend) == "ok"
+    end = x509.load_pem_x509_certificate(trust.client.certificate.read_bytes()).not_valid_after_utc
+    assert (before, backend.credentials_expire_at()) == (None, end.timestamp())
 
 
 def test_hatchet_takes_the_standard_variables(trust):

@@ -9,10 +9,14 @@ from taskgen.plan.monitoring import Expiry
 from taskgen.profile.model import Profile
 from taskgen.profile.scalars import format_duration
 
-DATED: Final = frozenset({"hatchet"})
-"""Backends whose exporter knows when its credentials end: a token of Hatchet says it, a password has no end."""
 URGENT: Final = 7
 """A page comes when a seventh of the warning is left: 2 of the 14 days, which a weekend does not use up."""
+
+
+def dated(profile: Profile, backend: str) -> bool:
+    """Say whether the exporter of a backend knows when its credentials end: a token of Hatchet, a certificate."""
+    temporal = profile.backends.temporal
+    return backend == "hatchet" or (backend == "temporal" and temporal is not None and temporal.tls is not None)
 
 
 def expiries(profile: Profile, tiers: tuple[TierPlan, ...], runbooks: str) -> Iterator[Expiry]:
@@ -27,7 +31,7 @@ def expiries(profile: Profile, tiers: tuple[TierPlan, ...], runbooks: str) -> It
         runbooks: address of the runbook, without the section.
     """
     warning = profile.monitoring.alerts.expiry
-    for backend in dict.fromkeys(tier.backend for tier in tiers if tier.backend in DATED):
+    for backend in dict.fromkeys(tier.backend for tier in tiers if dated(profile, tier.backend)):
         for name, severity, left in (
             ("TaskBackendCredentialsExpire", "ticket", warning),
             ("TaskBackendCredentialsExpireNow", "page", timedelta(seconds=int(warning.total_seconds()) // URGENT)),

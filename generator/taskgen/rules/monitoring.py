@@ -46,15 +46,15 @@ def burn_rates_can_fire(plan: Plan) -> Iterator[Breach]:
 @rule(
     "S17",
     "N/W/E",
-    why="a client token ends 90 days after it was made by default: no worker starts, and no task can be sent",
+    why="tokens end (of Hatchet after 90 days) and certificates too: no worker starts, and no task can be sent",
     reference="[Hatchet 7]: lifetime of a token, from source",
     remedy="render the alert: monitoring.alerts.enabled, and target prometheus, or kubernetes with monitoring.operator",
 )
-def ends_of_tokens_are_told(plan: Plan) -> Iterator[Breach]:
-    """Tokens that end have an expiry alert."""
+def ends_of_credentials_are_told(plan: Plan) -> Iterator[Breach]:
+    """Tokens of Hatchet and certificates for Temporal have an alert before they end."""
     monitoring, kubernetes = plan.profile.monitoring, options(plan, "kubernetes")
     for backend in dict.fromkeys(expiry.backend for expiry in plan.rules.expiries):
-        what = f"nobody is told before the token of {backend} ends"
+        what = f"nobody is told before the credentials of {backend} end"
         if not monitoring.alerts.enabled:
             yield Breach("monitoring.alerts.enabled", f"{what}: no alert is rendered")
         elif options(plan, "prometheus") is None and not (kubernetes and monitoring.operator):

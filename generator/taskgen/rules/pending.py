@@ -38,7 +38,10 @@ PENDING: Final[Mapping[str, Pending]] = {
     "P20": Pending("The key-value store evicts nothing and is reachable", _RENDER),
     "P21": Pending("Plans are those of services", _RENDER),
     "P22": Pending("Environment groups hold values, and references resolve", _RENDER),
-    "S15": Pending("Exporter and scaler have credentials of their own, which only read", "a field for them"),
+    "S15": Pending(
+        "Exporter and scaler have credentials of their own, which only read",
+        "a field for them, and consumers on Redis counted without a broadcast, which writes",
+    ),
     "T13": Pending("Versioned workers state their deployment and behaviour", _VERSIONS),
     "T14": Pending("Build ids follow the image's digest and fit a label", _VERSIONS),
     "T15": Pending("Workers of the controller have no Deployment, HPA or budget beside it", _CONTROLLER),

@@ -245,6 +245,7 @@ PLATFORMS = [
     ("S12", "redis", ["egress.store.ports=[443]"], "egress.store"),
     ("S12", "redis", ["targets.kubernetes.network_policy=false"], "targets.kubernetes.network_policy"),
     ("S17", "hatchet", ["monitoring.alerts.enabled=false"], "monitoring.alerts.enabled"),
+    ("S17", "temporal", ["monitoring.alerts.enabled=false"], "monitoring.alerts.enabled"),
     ("S17", "hatchet", ["monitoring.operator=false"], "targets"),
     ("S14", "redis", ["app.secret_env.GOOGLE_APPLICATION_CREDENTIALS_JSON={secret: g, key: k}"], None),
 ]
@@ -367,6 +368,17 @@ BREAKING = [
 
 # rule, base profile, what comes close to breaking it
 KEEPING = [
+    ("S17", "redis", ["monitoring.alerts.enabled=false"]),
+    (
+        "S17",
+        "temporal",
+        [
+            "backends.temporal.tls=null",
+            "backends.temporal.api_key={secret: t, key: k}",
+            "monitoring.alerts.enabled=false",
+        ],
+    ),
+    ("S17", "hatchet", ["monitoring.operator=false", "targets.prometheus={}"]),
     (
         "K13",
         "redis",
