@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 
-from tests.support.fault_table import fault_row, print_faults
+from tests.support.fault_table import fault_row, mark_source, print_faults
 
 __all__ = ["fault_row"]
 
@@ -43,6 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "acceptance" in item.path.parts:
             item.add_marker(pytest.mark.slow)
+        mark_source(item)
         if double := item.get_closest_marker("double"):
             item.user_properties.append(("double", double.args[0]))
         if item.get_closest_marker("server") and not item.get_closest_marker("xdist_group"):

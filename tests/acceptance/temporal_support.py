@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,10 +12,17 @@ from pathlib import Path
 from task_abstraction.backends.temporal.backend import TemporalBackend
 from task_abstraction.config import BackendConfig, load_plan
 from tests.support import servers
+from tests.support.command import ROOT
 from tests.support.temporal_settings import tier_environment, write_settings
 from tests.support.workers import Running, exporter, worker
 
 DOCUMENT = {"name": "a.txt", "content": "SGVsbG8gd29ybGQu"}
+FAULTY = {
+    "TASK_MODULES": "tests.support.faulty",
+    "PYTHONPATH": f"{ROOT / 'library'}{os.pathsep}{ROOT}",
+    "TASK_HEALTH_CHECK_INTERVAL": "1",
+    "ENVIRONMENT": "dev",  # production is not ready where tasks of the code have queues that the plan does not know
+}
 _namespaces = itertools.count(1)
 # Tasks of the example application that no route of the profile names.
 QUEUE_OF = {

@@ -1,11 +1,8 @@
 """Celery on real brokers: submit by name from another process, results, states, shutdown, outages."""
 
 import contextlib
-import os
-import signal
 import time
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,7 +16,6 @@ from task_abstraction import (
     TaskNotRegistered,
     TaskStatus,
 )
-from task_abstraction.backends.celery.wrapper import LOST_CHILD_DELAY_S
 from task_abstraction.capabilities import WORKER_METRICS
 from task_abstraction.models import SubmitOptions
 from tests.acceptance.celery_support import QUEUES, Broker, rabbitmq_broker, redis_broker, write_settings
@@ -28,7 +24,6 @@ from tests.support.servers import free_port, wait_until
 from tests.support.workers import families, running, worker
 
 pytestmark = pytest.mark.server
-LATE = "\ntask_acks_late = True\nworker_prefetch_multiplier = 1\n"
 
 
 @pytest.fixture(params=["redis", "rabbitmq"])
@@ -45,15 +40,6 @@ def producer(broker):
     backend = broker.producer()
     yield backend
     backend.close()
-
-
-def pid_is_gone(pid):
-    """Whether a process has ended."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 class TestRunning:
@@ -164,67 +150,6 @@ class TestRunning:
             assert running_worker.sum_of("task_failed_total") == 1
             assert running_worker.sum_of("task_failed_total", reason="time_limit") == 1
             assert running_worker.sum_of("task_worker_slots_busy") == 0
-
-
-class TestStopping:
-    """SIGTERM, in both modes, and sudden death."""
-
-    def test_drain_lets_a_running_task_end(self, broker, producer, tmp_path, fault_row):
-        """SIGTERM while a task runs: not ready, still live, the task completes, exit code 0."""
-        with worker(broker.environment(), tmp_path, "--queues", "low_priority") as running_worker:
-            task_id = producer.submit("export_report", 3, seconds_per_page=1.0)
-            wait_until(lambda: producer.get_result(task_id).is_running, timeout_s=10)
-            running_worker.signal(signal.SIGTERM)
-
-            wait_until(lambda: running_worker.get("/readyz")[0] == 503, timeout_s=5)
-            assert running_worker.get("/livez")[0] == 200
-            assert running_worker.sum_of("task_worker_draining") == 1
-            assert running_worker.wait() == 0
-        assert producer.get_result(task_id).unwrap()["pages"] == 3
-        fault_row(f"celery, {broker.kind}", "SIGTERM, drain")
-
-    def test_cut_gives_the_task_back(self, broker, producer, tmp_path, fault_row):
-        """Cut ends within its soft timeout; another worker runs the task to its end."""
-        tier = {"shutdown": "cut", "soft_shutdown_s": 1, "grace_s": 16, "task": {"acks_late": True, "idempotent": True}}
-        settings = write_settings(tmp_path, tier, celeryconfig=LATE)
-        environment = broker.environment(**settings)
-        with worker(environment, tmp_path, "--queues", "low_priority") as first:
-            task_id = producer.submit("export_report", 4, seconds_per_page=1.0)
-            wait_until(lambda: producer.get_result(task_id).is_running, timeout_s=10)
-            began = time.monotonic()
-            first.signal(signal.SIGTERM)
-            code = first.wait()
-            took = time.monotonic() - began
-        with worker(environment, tmp_path, "--queues", "low_priority") as second:
-            assert producer.get_result(task_id, timeout=30).unwrap()["pages"] == 4
-            assert second.sum_of("task_redelivered_total") == 1
-        fault_row(f"celery, {broker.kind}", "SIGTERM, cut")
-        assert took < 4 + 5, "it did not wait for the task"
-        assert code == 0
-
-    def test_a_killed_child_is_replaced_and_its_task_runs_again(self, broker, producer, tmp_path, fault_row):
-        """Kill -9 of the child: with late acknowledgement and a cap the task is tried again, and completes."""
-        config = LATE + "task_retry_on_worker_lost = True\n"
-        settings = write_settings(tmp_path, {"task": {"acks_late": True}}, celeryconfig=config)
-        with worker(broker.environment(**settings), tmp_path, "--queues", "low_priority") as running_worker:
-            task_id = producer.submit("export_report", 1, seconds_per_page=2.0)
-            wait_until(lambda: producer.get_result(task_id).is_running, timeout_s=10)
-            children = _children_of(running_worker.pid)
-            assert len(children) == 1
-            os.kill(children[0], signal.SIGKILL)
-            killed = time.time()
-
-            result = producer.get_result(task_id, timeout=30)
-            assert result.is_completed
-            assert result.attempts == 2
-            assert running_worker.sum_of("task_retried_total", reason="worker_lost") == 1
-        took = result.started_at.timestamp() - killed
-        fault_row(f"celery, {broker.kind}", "kill -9 of a child", predicted_s=LOST_CHILD_DELAY_S, measured_s=took)
-
-
-def _children_of(pid):
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in text.split()]
 
 
 class TestOutages:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 from task_abstraction import RetryPolicy, task
 
+SLICE_S = 0.05
+OUTLIVE_S = 1.0
 
-def _note(place: str, line: str) -> None:
+
+def _begin(place: str, name: str) -> None:
+    """Note an execution, as `tests.support.journal` reads it."""
     with Path(place).open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+        file.write(f"start {name} {time.time()}\n")
 
 
 @task(queue="failing", retry=RetryPolicy(max_attempts=2, initial_delay=timedelta(seconds=0.1)))
@@ -30,20 +34,22 @@ def fail_until(place: str) -> str:
 @task(queue="poison", retry=RetryPolicy(max_attempts=3, initial_delay=timedelta(seconds=0.1)))
 def poison(place: str) -> None:
     """Kill the process that runs it, each time."""
-    _note(place, "start")
+    _begin(place, "poison")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @task(queue="steps")
 def step(place: str, name: str, seconds: float = 0.0) -> str:
-    """Leave a line at the start and one at the end."""
-    _note(place, f"start {name} {time.time()}")
-    time.sleep(seconds)
-    _note(place, f"end {name} {time.time()}")
+    """Leave a line at the start; take so many seconds, and let a cut interrupt them."""
+    _begin(place, name)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(SLICE_S)  # an exception that is set from outside is raised between two of them
     return name
 
 
-@task(queue="limited", timeout=timedelta(seconds=1))
-def outlive() -> None:
+@task(queue="limited", timeout=timedelta(seconds=OUTLIVE_S))
+def outlive(place: str) -> None:
     """Run longer than its hard limit."""
+    _begin(place, "outlive")
     time.sleep(30)
