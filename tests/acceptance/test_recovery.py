@@ -49,7 +49,7 @@ def is_busy(worker: Running) -> bool:
 
 
 def recovered(fleet: Fleet, tier: str, tmp: Path, *, at_most_s: float) -> tuple[float, Counts]:
-    """Seconds from the kill of a worker until its task starts in the other one, which then ends it; what was counted."""
+    """Seconds from the kill of a worker until its task starts in the other one; what was counted at its end."""
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(fleet.worker(tier, tmp)) for _ in range(2)]
         task = fleet.submit(tier, "export_report", 1, TASK_S, wait=False)

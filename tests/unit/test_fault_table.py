@@ -40,9 +40,8 @@ def test_each_row_is_there_once_and_sorted():
 def test_what_was_not_run_is_said():
     """A skipped test has no row: its name stands there with the words; a test that ran is not named so."""
     source = (SOURCE, ["hatchet", "a killed worker"])
-    terminal = Terminal(
-        passed=[report("passed", "call", source, (PROPERTY, ROW))], skipped=[report("skipped", "setup", source)]
-    )
+    ran, skipped = report("passed", "call", source, (PROPERTY, ROW)), report("skipped", "setup", source)
+    terminal = Terminal(passed=[ran], skipped=[skipped])
     print_faults(terminal)
     assert terminal.lines[0] == "faults"
     assert terminal.lines[1].split() == list(HEADINGS)
