@@ -139,8 +139,8 @@ def test_a_task_that_always_fails(tmp_path, fault_row):
         late = producer.get_result(producer.submit(fleet.name("endless")), timeout=60)
         took = time.monotonic() - begin
 
-    poisoned = Counts(1, int(not failed.is_finished), failed.attempts - 1)
-    fault_row("hatchet", "poison task of 3 attempts", poisoned, allowed=2)
+    failing = Counts(1, int(not failed.is_finished), failed.attempts - 1)
+    fault_row("hatchet", "task that always fails, 3 attempts", failing, allowed=2)
     outlived = Counts(1, int(not late.is_finished), late.attempts - 1)
     fault_row("hatchet", "task outlives its time limit", outlived, predicted_s=2.0, measured_s=took)
     assert (failed.status, failed.error, failed.attempts) == (TaskStatus.FAILED, "OSError: not yet\nwait: more", 3)
