@@ -27,6 +27,8 @@ LATE = "\ntask_acks_late = True\nworker_prefetch_multiplier = 1\n"
 LONG_S = 3.0
 """Of the tasks that run when SIGTERM comes: longer than the soft timeout of a cut and the end of a process."""
 SOFT_S = 1
+POOL_CHECK_S = 5.0
+"""How often Celery looks for children that are lost (timers of celery.concurrency.asynpool)."""
 SETTINGS = {
     "redis": f"""
 task_acks_late = True
@@ -134,7 +136,7 @@ def test_a_killed_child_is_replaced_and_its_task_runs_again(broker, producer, tm
         counts = count(place, producer, [task_id])
         retried = running.sum_of("task_retried_total", reason="worker_lost")
     took = starts(place)[-1] - killed
-    backend, predicted_s = f"celery, {broker.kind}", LOST_CHILD_DELAY_S
+    backend, predicted_s = f"celery, {broker.kind}", POOL_CHECK_S + LOST_CHILD_DELAY_S
     fault_row(backend, "kill -9 of a child", counts, allowed=1, predicted_s=predicted_s, measured_s=took)
     result = producer.get_result(task_id)
     assert (result.is_completed, result.attempts, retried) == (True, 2, 1)
