@@ -6,12 +6,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from task_abstraction.config import read_setting
 from task_abstraction.errors import ConfigurationError
 
 TIMEOUT_S = 5.0
+WRITTEN_BESIDE = ("", ".db", ".dat", "-wal")
+"""What is appended to the name of beat's schedule file by the `dbm` that Python has: gdbm, ndbm, dumb, sqlite3."""
 
 
 def ask(url: str) -> tuple[bool, str]:
@@ -33,11 +36,14 @@ def http_url(text: str) -> str:
 
 
 def beat_is_fresh(path: Path, limit_s: float) -> tuple[bool, str]:
-    """Whether the file was touched within the limit."""
-    try:
-        age = time.time() - path.stat().st_mtime
-    except OSError as error:
-        return False, f"{path}: {error.strerror}"
+    """Whether the file, or the one that a `dbm` of this name is written to, was touched within the limit."""
+    touched = []
+    for suffix in WRITTEN_BESIDE:
+        with suppress(OSError):
+            touched.append(path.with_name(path.name + suffix).stat().st_mtime)
+    if not touched:
+        return False, f"{path}: cannot be read, or was never written"
+    age = time.time() - max(touched)
     return age < limit_s, f"{path}: touched {age:.0f} s ago, limit {limit_s:.0f} s"
 
 
@@ -47,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--live", action="store_true", help="the consumer loop moves")
     what.add_argument("--ready", action="store_true", help="the consumer is registered")
-    what.add_argument("--beat", metavar="FILE", type=Path, help="the heartbeat file (TASK_HEARTBEAT_FILE) is fresh")
+    what.add_argument(
+        "--beat", metavar="FILE", type=Path, help="a file is fresh: that of TASK_HEARTBEAT_FILE, or beat's"
+    )
     what.add_argument("--url", metavar="URL", type=http_url, help="a server of the application's own answers 2xx")
     flags = parser.parse_args(arguments)
     try:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from task_abstraction.codec import signature_of
 from task_abstraction.errors import ConfigurationError, TaskAlreadyRegistered
 from task_abstraction.models import Call, RetryPolicy, SubmitOptions, TaskResult, TaskStatus
+from task_abstraction.submitter import Submitter, current_backend
 
 # ruff: noqa: ANN401 - bodies behind overloads: the overloads carry the types
 
@@ -38,52 +39,6 @@ class TaskDefinition:
             signature_of(self.fn).bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"task '{self.name}': {error}") from None
-
-
-class Submitter(Protocol):
-    """What a task needs of a backend; `base.TaskBackend` has it."""
-
-    def submit_call(self, name: str, call: Call, options: SubmitOptions) -> str:
-        """Submit one call and return its id."""
-
-    async def asubmit_call(self, name: str, call: Call, options: SubmitOptions) -> str:
-        """Submit one call from a running loop and return its id."""
-
-    def check_options(self, name: str, options: SubmitOptions) -> None:
-        """Refuse options that the backend cannot honour."""
-
-    def get_result(self, task_id: str, *, timeout: float | None = None) -> TaskResult[Any]:
-        """Return what is known about an id."""
-
-    async def aget_result(self, task_id: str, *, timeout: float | None = None) -> TaskResult[Any]:  # noqa: ASYNC109
-        """Return what is known about an id, from a running loop."""
-
-    def value_of(self, task_id: str, name: str, *, timeout: float) -> Any:
-        """Wait for the end of a task and return its value."""
-
-    async def avalue_of(self, task_id: str, name: str, *, timeout: float) -> Any:  # noqa: ASYNC109
-        """Wait for the end of a task and return its value, from a running loop."""
-
-    def cancel(self, task_id: str) -> None:
-        """Cancel a task."""
-
-    async def acancel(self, task_id: str) -> None:
-        """Cancel a task, from a running loop."""
-
-
-_find_backend: Callable[[], Submitter] | None = None
-
-
-def set_backend_finder(find: Callable[[], Submitter]) -> None:
-    """Tell tasks where the backend of this process comes from (the factory does, which lies in a later layer)."""
-    global _find_backend  # noqa: PLW0603 - one wire between two layers
-    _find_backend = find
-
-
-def _backend() -> Submitter:
-    if _find_backend is None:
-        raise ConfigurationError("no backend finder is set: import task_abstraction, not one of its modules")
-    return _find_backend()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +153,7 @@ class Task(Generic[P, R_co]):
         }
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         options = replace(self.options, **changes)
-        _backend().check_options(self.name, options)
+        current_backend().check_options(self.name, options)
         return Task(self.definition, options)
 
     @overload
@@ -207,7 +162,7 @@ class Task(Generic[P, R_co]):
     def submit(self: "Task[P, R_co]", *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R_co]: ...
     def submit(self, *args: Any, **kwargs: Any) -> Any:
         """Submit the task and return its handle."""
-        backend = _backend()
+        backend = current_backend()
         return TaskHandle(backend.submit_call(self.name, Call(args, kwargs), self.options), backend, self.name)
 
     @overload
@@ -216,12 +171,12 @@ class Task(Generic[P, R_co]):
     async def asubmit(self: "Task[P, R_co]", *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R_co]: ...
     async def asubmit(self, *args: Any, **kwargs: Any) -> Any:
         """Submit the task from a running loop and return its handle."""
-        backend = _backend()
+        backend = current_backend()
         return TaskHandle(await backend.asubmit_call(self.name, Call(args, kwargs), self.options), backend, self.name)
 
     def map(self, calls: Iterable[Call]) -> list[TaskHandle[R_co]]:
         """Submit one task for each call."""
-        backend = _backend()
+        backend = current_backend()
         return [TaskHandle(backend.submit_call(self.name, call, self.options), backend, self.name) for call in calls]
 
 

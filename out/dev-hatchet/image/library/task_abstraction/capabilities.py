@@ -60,6 +60,7 @@ CONDITIONS: Final[Mapping[str, Callable[[Facts], bool]]] = {
     "redis or memory": lambda facts: facts.get("broker") in {"redis", "memory"},
     "result store": lambda facts: bool(facts.get("results", True)),
     "prefork pool": lambda facts: facts.get("pool", "prefork") == "prefork",
+    "threads pool": lambda facts: facts.get("pool", "prefork") == "threads",
     "prefork or gevent pool": lambda facts: facts.get("pool", "prefork") in {"prefork", "gevent"},
     "server 1.32": lambda facts: facts.get("server", (1, 32)) >= (1, 32),  # type: ignore[operator]
 }
@@ -121,7 +122,8 @@ CELERY: Final = (
     _refused("celery", F.SOFT_TIME_LIMIT, "only prefork can interrupt a task", "Use pool prefork, or remove the limit"),
     _native("celery", F.CANCEL_PENDING, "revoke"),
     _native("celery", F.CANCEL_RUNNING, "revoke with terminate", "prefork pool"),
-    _refused("celery", F.CANCEL_RUNNING, "only prefork can end a running task", "Use pool prefork"),
+    _native("celery", F.CANCEL_RUNNING, "revoke, seen by the task", "threads pool"),
+    _refused("celery", F.CANCEL_RUNNING, "this pool cannot end a running task", "Use pool prefork or threads"),
     _emulated("celery", F.BATCH, "a loop over one producer"),
     _native("celery", F.CHAIN, "canvas"),
     _native("celery", F.GROUP, "canvas"),

@@ -11,7 +11,7 @@ from task_abstraction.config.plan import SETTINGS_DIR
 from task_abstraction.config.settings import SETTINGS
 from task_abstraction.errors import BackendNotConfigured
 from task_abstraction.registry import backend_class, get_available_backends
-from task_abstraction.tasks import Submitter, set_backend_finder
+from task_abstraction.submitter import Submitter, set_backend_finder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,7 +32,8 @@ def bind_step(
         except TypeError:
             continue
         return args, dict(kwargs)
-    what = "an input, and the workflow was given None" if first and previous is None else f"other than {dict(kwargs)}"
+    given = f"other than {', '.join(kwargs) or 'none'}"  # names alone: values may be private
+    what = "an input, and the workflow was given None" if first and previous is None else given
     raise TypeError(f"step takes arguments {what}: its signature is {signature}")
 
 

@@ -47,8 +47,10 @@ class Catalogue(ABC):
         """
         found = sealer_of(self.config)
         # Without the facts: Celery's look at its application, which is made with the sealer.
-        if found.seals and capability(self.backend_type, Feature.ENCRYPTION, {}, self.capabilities) is None:
-            self.require(Feature.ENCRYPTION, "*")
+        record = capability(self.backend_type, Feature.ENCRYPTION, {}, self.capabilities)
+        if found.seals and (record is None or record.support is Support.REFUSED):
+            # Also with TASK_UNSUPPORTED=warn: what has a key never leaves in clear.
+            raise self._refusal(Feature.ENCRYPTION, "*", record)
         return found
 
     def facts(self) -> Mapping[str, object]:
@@ -148,14 +150,17 @@ class Catalogue(ABC):
         record = self.capability_of(feature)
         if record is not None and record.support is not Support.REFUSED:
             return
-        reason = record.mechanism if record else "the backend does not declare it"
-        hint = record.hint if record else "Use another backend"
-        error = UnsupportedFeature(self.backend_type, feature, task_name, reason=reason, hint=hint)
+        error = self._refusal(feature, task_name, record)
         if read_setting("unsupported") != "warn":
             raise error
         if (task_name, feature) not in self._warned:
             self._warned.add((task_name, feature))
             log.warning("%s", error)
+
+    def _refusal(self, feature: Feature, task_name: str, record: Capability | None) -> UnsupportedFeature:
+        reason = record.mechanism if record else "the backend does not declare it"
+        hint = record.hint if record else "Use another backend"
+        return UnsupportedFeature(self.backend_type, feature, task_name, reason=reason, hint=hint)
 
     def check_options(self, name: str, options: SubmitOptions) -> None:
         """Refuse submit options that this backend cannot honour."""

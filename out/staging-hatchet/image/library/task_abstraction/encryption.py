@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from task_abstraction.config import BackendConfig, read_setting, remember_secret
-from task_abstraction.config.settings import SETTINGS, first_set, split_names
+from task_abstraction.config.settings import split_names
 from task_abstraction.errors import ConfigurationError, DependencyNotInstalled, PayloadUnreadable
 
 MARK = b"enc:"
@@ -215,9 +215,11 @@ def _keys(config: BackendConfig, environ: Mapping[str, str]) -> tuple[str, ...]:
             text = Path(str(place)).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{KEYS}_FILE: {place} cannot be read: {error}", source=f"{KEYS}_FILE") from None
-        if not text.strip():
-            raise ConfigurationError(f"{KEYS}_FILE: {place} holds no key. {_NEW_KEY}", source=f"{KEYS}_FILE")
-    return split_names(",".join(str(text or "").split()))
+    found = split_names(",".join(str(text or "").split()))
+    if not found and (place or text):  # never in clear where somebody has asked for encryption
+        source = f"{KEYS}_FILE: {place}" if place else KEYS
+        raise ConfigurationError(f"{source} holds no key. {_NEW_KEY}", source=source.partition(":")[0])
+    return found
 
 
 def _named_codec(name: str) -> Codec:
@@ -248,6 +250,4 @@ def sealer_of(config: BackendConfig, environ: Mapping[str, str] | None = None) -
     if named:
         return Sealer(_named_codec(named), accept_plain)
     keys = _keys(config, source)
-    if not keys and first_set(SETTINGS["encryption_keys"].names, source) is not None:
-        raise ConfigurationError(f"{KEYS} holds no key. {_NEW_KEY}", source=KEYS)
     return Sealer(FernetCodec(keys), accept_plain) if keys else Sealer()

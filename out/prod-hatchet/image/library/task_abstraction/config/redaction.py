@@ -1,7 +1,7 @@
 """One redactor for configuration, logs, health output and errors: a secret never leaves the process as text."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 MASK = "***"
@@ -54,18 +54,32 @@ def remember_url_password(url: str) -> None:
             remember_secret(unquote(password))
 
 
-def _mask_pair(match: re.Match[str]) -> str:
-    if not is_secret_name(match.group("name")):
-        return match.group(0)
-    return f"{match.group('name')}{match.group('sep')}{MASK}"
+def _secret_spans(text: str) -> Iterator[tuple[int, int]]:
+    for secret in _known:
+        at = text.find(secret)
+        while at >= 0:
+            yield at, at + len(secret)
+            at = text.find(secret, at + len(secret))
+    for match in _USERINFO.finditer(text):
+        yield match.end("scheme"), match.end() - 1
+    for match in _PAIR.finditer(text):
+        if is_secret_name(match.group("name")):
+            yield match.span("value")
 
 
 def redact(text: str) -> str:
-    """Mask known secrets, user-info of URLs, and values that follow a secret name."""
-    for secret in sorted(_known, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
-    return _PAIR.sub(_mask_pair, text)
+    """Mask known secrets, user-info of URLs, and values that follow a secret name.
+
+    Each is looked for in the text as it came: a known secret may be a word such as `password`, and one that is masked
+    first would hide the name from whose value it has to be told.
+    """
+    kept: list[str] = []
+    end = 0
+    for start, stop in sorted(_secret_spans(text)):
+        if start > end or not kept:
+            kept += [text[end:start], MASK]
+        end = max(end, stop)
+    return "".join([*kept, text[end:]])
 
 
 def redact_value(name: str, value: object) -> object:

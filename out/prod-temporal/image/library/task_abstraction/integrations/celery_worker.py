@@ -13,8 +13,9 @@ from kombu.utils.imports import symbol_by_name
 
 from task_abstraction.backends.celery.application import rendered_settings
 from task_abstraction.backends.celery.letters import LetterWriter
+from task_abstraction.backends.celery.planned import Planned, pool_of
 from task_abstraction.backends.celery.request import MeteredRequest, measure_with
-from task_abstraction.backends.celery.running import INTERNAL, Planned, pool_of
+from task_abstraction.backends.celery.running import INTERNAL
 from task_abstraction.backends.celery.unusable import unusable_step
 from task_abstraction.backends.celery.worker import SUCCESS_LINE, comparison_step, health_step
 from task_abstraction.config import TierSettings, WorkerPlan, is_production, load_plan, read_setting

@@ -26,7 +26,7 @@ class LoopThread:
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """The running loop of this process."""
-        if self._pid != os.getpid():
+        if self._pid not in {None, os.getpid()}:
             # A lock that another thread held at the moment of the fork would stay locked in the child.
             self._lock = threading.Lock()
         with self._lock:

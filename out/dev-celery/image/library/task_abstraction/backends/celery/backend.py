@@ -61,7 +61,8 @@ class CeleryBackend(TaskBackend):
 
     def __init__(self, config: BackendConfig, *, plan: WorkerPlan | None = None) -> None:
         super().__init__(config, plan=plan)
-        self._lock = threading.Lock()
+        # One for each process: that of the parent may have been held as it forked.
+        self._locks: dict[int, threading.Lock] = {}
         self._app: LibraryCelery | None = None
         self._pid: int | None = None
 
@@ -72,18 +73,18 @@ class CeleryBackend(TaskBackend):
     @property
     def app(self) -> LibraryCelery:
         """The Celery application, made at first use and made anew in a forked process."""
-        if self._app is None or self._pid != os.getpid():
-            if self._pid not in (None, os.getpid()):
-                self._lock = threading.Lock()
-                # Connections of the parent: forgotten, not closed, because closing would end them for the parent.
-                kombu.pools.connections.clear()
-                kombu.pools.producers.clear()
-                self._app = None
-            with self._lock:
-                if self._app is None:
-                    remember_secrets_of(self.config.connection_params)
-                    self._app, self._pid = self._make_app(), os.getpid()
-        return self._app
+        app, pid = self._app, os.getpid()
+        if app is not None and self._pid == pid:
+            return app
+        with self._locks.setdefault(pid, threading.Lock()):
+            if self._app is None or self._pid != pid:
+                if self._pid not in (None, pid):
+                    # Connections of the parent: forgotten, not closed, because closing would end them for the parent.
+                    kombu.pools.connections.clear()
+                    kombu.pools.producers.clear()
+                remember_secrets_of(self.config.connection_params)
+                self._app, self._pid = self._make_app(), pid
+            return self._app
 
     def _make_app(self) -> LibraryCelery:
         return make_app(self.config, self.plan, kind=self.broker_kind, sealer=self.sealer)

@@ -7,11 +7,14 @@ from typing import Any
 from celery import states
 from celery.app.task import Context
 from celery.backends.redis import RedisBackend
+from celery.concurrency.base import BasePool
 from celery.exceptions import Ignore, TaskRevokedError
+from celery.worker import state as worker_state
 
 from task_abstraction.backends.celery.store import SUBMITTED
 
 REASON = "cancelled before it began"
+REASON_RUNNING = "cancelled while it ran"
 WAITING = frozenset({SUBMITTED, states.PENDING, states.RECEIVED, states.RETRY})
 """States of a task without a running attempt; PENDING is a step of a workflow that has not been sent yet."""
 
@@ -44,8 +47,32 @@ def file_cancel(store: Any, task_id: str, name: str) -> None:
 
 
 def is_cancelled(error: BaseException) -> bool:
-    """Whether an attempt ended because its task had been cancelled before it."""
-    return isinstance(error, Ignore) and error.args == (REASON,)
+    """Whether an attempt ended because its task had been cancelled before it, or while it ran."""
+    return isinstance(error, Ignore) and error.args in {(REASON,), (REASON_RUNNING,)}
+
+
+def ends_tasks(pool: Any) -> bool:
+    """Whether a pool can end a running task; the others inherit a method that raises."""
+    return getattr(pool.terminate_job, "__func__", None) is not BasePool.terminate_job
+
+
+def is_asked_to_stop(task_id: str) -> bool:
+    """Whether a cancel of a running task has come to this process: threads see it, a child of prefork is ended."""
+    return task_id in worker_state.revoked
+
+
+def end_cancelled(task: Any) -> None:
+    """File an attempt that has ended by itself as cancelled, where it was asked to stop; nothing else.
+
+    Raises:
+        Ignore: it was cancelled.
+    """
+    request = task.request
+    if is_asked_to_stop(request.id):
+        task.backend.mark_as_revoked(
+            request.id, REASON_RUNNING, request=request, store_result=not request.ignore_result
+        )
+        raise Ignore(REASON_RUNNING)
 
 
 def refuse_cancelled(task: Any) -> None:

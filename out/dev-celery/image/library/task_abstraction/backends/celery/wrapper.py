@@ -9,7 +9,7 @@ from celery import Task
 from celery.exceptions import Ignore, Reject, Retry
 
 from task_abstraction.backends.celery.application import LibraryCelery
-from task_abstraction.backends.celery.cancelled import refuse_cancelled
+from task_abstraction.backends.celery.cancelled import end_cancelled, is_asked_to_stop, refuse_cancelled
 from task_abstraction.backends.celery.queues import queue_of_routing_key
 from task_abstraction.backends.celery.request import MeteredRequest
 from task_abstraction.backends.celery.store import PROGRESS
@@ -63,6 +63,7 @@ def context_of(task: Any) -> TaskContext:  # noqa: ANN401 - a bound Celery task
         queue=queue_of_routing_key(info.get("routing_key")),
         headers=headers,
         report=progress,
+        cancelled=lambda: is_asked_to_stop(request.id),
     )
 
 
@@ -115,14 +116,17 @@ def register(app: LibraryCelery, definition: TaskDefinition, policy: TaskPolicy,
         refuse_cancelled(self)
         try:
             envelope = step_envelope(definition.fn, {"args": args, "kwargs": kwargs}, context.headers)
-            return run_task(definition, envelope, context)
+            value = run_task(definition, envelope, context)
         except CELERY_CONTROL:
             raise
         except Exception as error:
+            end_cancelled(self)
             if not policy.wants_retry(error, context.attempt):
                 raise
             delay = policy.retry.delay_after(context.attempt)
             raise next_attempt(self, error, delay_s=delay, limit=policy.retry.max_attempts) from error
+        end_cancelled(self)
+        return value
 
     # Celery reads the signature for typed calls; ours is checked at submit, and the wrapper takes anything.
     del body.__wrapped__

@@ -20,6 +20,7 @@ from task_abstraction.backends.temporal.task_workflow import WORKFLOW_NAME as TA
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module
+from task_abstraction.config.certificate import certificate_expires_at
 from task_abstraction.errors import BackendUnavailable, ResultTimeout, TaskNotFound
 from task_abstraction.models import QueueStats, TaskResult
 from task_abstraction.runtime.signals import on_stop_signal
@@ -50,6 +51,11 @@ class TemporalBackend(TaskBackend):
     def address(self) -> str:
         """Where the server is, without secrets."""
         return self._connection.address
+
+    def credentials_expire_at(self) -> float | None:
+        """End of the client's certificate."""
+        certificate = self._connection.certificate
+        return certificate_expires_at(certificate) if certificate else None
 
     async def _ready(self) -> tuple[Client, Mode, bool]:
         """The client, the mode of new tasks, and whether the server knows standalone activities."""

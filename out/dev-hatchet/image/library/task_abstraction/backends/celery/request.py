@@ -9,7 +9,7 @@ from billiard.exceptions import SoftTimeLimitExceeded, Terminated, TimeLimitExce
 from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.request import Request
 
-from task_abstraction.backends.celery.cancelled import is_cancelled
+from task_abstraction.backends.celery.cancelled import ends_tasks, is_cancelled
 from task_abstraction.backends.celery.letters import LetterWriter, letter_of
 from task_abstraction.backends.celery.queues import ServedQueues, queue_of_routing_key
 from task_abstraction.models import Reason
@@ -102,6 +102,15 @@ class MeteredRequest(Request):
         """Count the begin of an attempt."""
         self._count_start()
         super().on_accepted(pid, time_accepted)
+
+    def terminate(self, pool: Any, signal: Any = None) -> None:  # noqa: ANN401 - untyped SDK
+        """End the attempt where the pool can; elsewhere the task sees that it is cancelled.
+
+        celery 5.7 raises there (from source). For a task that its pool accepts at that moment, the error comes between
+        acceptance and begin: it would neither run nor be acknowledged, and its slot would be lost.
+        """
+        if ends_tasks(pool):
+            super().terminate(pool, signal)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """Count the hard limit here: the lost child is reported a second time afterwards."""

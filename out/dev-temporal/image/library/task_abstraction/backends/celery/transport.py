@@ -1,4 +1,4 @@
-"""kombu's Redis transport with one client for each channel.
+"""Connections to Redis: a handshake that ends, and kombu's transport with one client for each channel.
 
 kombu 5.7 makes a client for each command, which takes about a fifth of the time of a publish: a submit sends two
 commands, and a worker one for each event.
@@ -12,11 +12,38 @@ from celery.app.amqp import AMQP
 from kombu import Connection
 from kombu.connection import ConnectionPool, PooledConnection
 from kombu.transport import redis
+from redis import SSLConnection
+
+CONNECT_TIMEOUT_S = 5.0
+"""Longest time for connecting to Redis, and as long again for TLS, where the settings give none."""
+
+
+class BoundedSSLConnection(SSLConnection):
+    """A TLS connection whose handshake is bound like its connect.
+
+    redis-py 8.1 waits for it as for an answer (from source), and a server that speaks no TLS never answers: a submit
+    would wait for minutes.
+    """
+
+    def _wrap_socket_with_ssl(self, sock: Any) -> Any:
+        sock.settimeout(self.socket_connect_timeout)
+        wrapped: Any = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call, unused-ignore]
+        wrapped.settimeout(self.socket_timeout)
+        return wrapped
+
+
+def bound_handshake(store: Any) -> None:
+    """Let a result store on Redis use such connections; its pool is made at first use."""
+    options: Any = getattr(store, "connparams", None) or {}
+    if options.get("connection_class") is SSLConnection:
+        options["connection_class"] = BoundedSSLConnection
 
 
 class ThriftyChannel(redis.Channel):
     """A channel that keeps its client as long as its pool of connections."""
 
+    connection_class_ssl = BoundedSSLConnection
+    socket_connect_timeout = CONNECT_TIMEOUT_S
     _kept: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:

@@ -41,6 +41,12 @@ EXIT_MARGIN_S = 5.0
 """Time of the grace that is left for the end of the process where no settings say it (exit 1 s after the last task)."""
 CUT_S = 10.0
 """Time that running tasks still get in a cut where nothing says it; the plan's own number."""
+WORKFLOW_FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""Errors of workflow code that end the workflow: it would be tried again for ever.
+
+Not `Exception`: that takes in the SDK's `NondeterminismError`, and so ends every workflow that a worker of another
+version of this library cannot go on with. Such a workflow waits, and goes on where a worker of its version takes it.
+"""
 METRIC_FLAGS = {"counters_total_suffix": True, "unit_suffix": True, "durations_as_seconds": True}
 """The names that rendered rules use (monitoring.md 1.1)."""
 
@@ -122,8 +128,7 @@ def build_workers(client: Client, job: WorkerJob) -> list[Worker]:
             workflows=[GenericTask, TaskWorkflow],
             activity_executor=executor,
             interceptors=[TaskInterceptor(job.metrics, job.policies)],
-            # A plain error in workflow code would be tried again for ever.
-            workflow_failure_exception_types=[Exception],
+            workflow_failure_exception_types=WORKFLOW_FAILURES,
             **options,
         )
         for queue in job.queues

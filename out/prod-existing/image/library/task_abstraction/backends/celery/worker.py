@@ -13,8 +13,9 @@ from celery.worker import state as worker_state
 
 from task_abstraction.backends.celery.application import LibraryCelery, rendered_settings
 from task_abstraction.backends.celery.letters import LetterWriter
+from task_abstraction.backends.celery.planned import Planned
 from task_abstraction.backends.celery.request import measure_with
-from task_abstraction.backends.celery.running import Planned, compare
+from task_abstraction.backends.celery.running import compare
 from task_abstraction.backends.celery.stopping import cut_step
 from task_abstraction.backends.celery.unusable import unusable_step
 from task_abstraction.backends.celery.wrapper import register_all

@@ -14,7 +14,7 @@ from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deli
 from task_abstraction.backends.celery.sealing import HIDDEN, seal_results, serialization
 from task_abstraction.backends.celery.store import with_records
 from task_abstraction.backends.celery.tls import check_settings, secured
-from task_abstraction.backends.celery.transport import ThriftyAMQP
+from task_abstraction.backends.celery.transport import CONNECT_TIMEOUT_S, ThriftyAMQP, bound_handshake
 from task_abstraction.backends.celery.unread import refuse_unread
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
@@ -33,6 +33,7 @@ UNLISTED = frozenset(
 DEFAULTS: Mapping[str, Any] = {
     "broker_connection_retry_on_startup": True,
     "broker_channel_error_retry": True,
+    "redis_socket_connect_timeout": CONNECT_TIMEOUT_S,
     "redis_socket_keepalive": True,
     "redis_retry_on_timeout": True,
     "result_expires": 86400,
@@ -78,6 +79,7 @@ class LibraryCelery(Celery):
     def _get_backend(self) -> Any:  # noqa: ANN401 - a class chosen by URL
         backend = super()._get_backend()  # type: ignore[misc]  # private, and absent from celery-types
         seal_results(backend, self.sealer)
+        bound_handshake(backend)
         return with_records(backend)
 
 

@@ -3,7 +3,7 @@
 # ruff: noqa: ANN401 - values of steps and Celery's canvas are untyped
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +96,7 @@ def record_of(definition: WorkflowDefinition, canvas: Canvas) -> dict[str, Any]:
         "steps": [list(pair) for pair in zip(canvas.step_ids, names, strict=True)],
         "glue": list(canvas.glue_ids),
         "last": canvas.last_id,
+        "layers": [number for number, layer in enumerate(layers_of(definition)) for _ in layer.steps],
     }
 
 
@@ -133,10 +134,20 @@ def state_of(workflow_id: str, kept: Mapping[str, Any], look: Callable[[str], Ta
         error=error,
         started_at=min(begun, default=None),
         completed_at=(lost or last).completed_at if lost or (last and last.is_completed) else None,  # type: ignore[union-attr]
-        # Celery sends the next step before it stores the value of the one before it: the last may be first.
-        steps_completed=len(steps) if status is TaskStatus.COMPLETED else sum(1 for s in steps if s and s.is_completed),
+        steps_completed=len(steps) if status is TaskStatus.COMPLETED else _completed(steps, kept.get("layers") or ()),
         total_steps=len(steps),
     )
+
+
+def _completed(steps: Sequence[TaskResult[Any] | None], layers: Sequence[int]) -> int:
+    """Number of completed steps; a record of an older library knows no layers.
+
+    Celery sends the next step before it stores the value of the one before it: what has begun tells of what came first.
+    """
+    numbers = layers or [0] * len(steps)
+    pairs = list(zip(steps, numbers, strict=True))
+    reached = max((number for step, number in pairs if step and step.started_at), default=0)
+    return sum(1 for step, number in pairs if number < reached or (step and step.is_completed))
 
 
 def _known(look: Callable[[str], TaskResult[Any]], task_id: str) -> TaskResult[Any] | None:

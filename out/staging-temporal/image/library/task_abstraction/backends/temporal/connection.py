@@ -169,6 +169,8 @@ class Connection:
         self._client: Client | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock: asyncio.Lock | None = None
+        self.certificate: bytes | None = None
+        """that of the client, as it was read when the client was made"""
 
     @property
     def address(self) -> str:
@@ -183,7 +185,9 @@ class Connection:
         assert self._lock is not None  # noqa: S101 - set with the loop
         async with self._lock:
             if self._client is None:
-                self._client = await connect(connect_settings(self._config), self._sealer())
+                settings = connect_settings(self._config)
+                self.certificate = getattr(settings.get("tls"), "client_cert", None)
+                self._client = await connect(settings, self._sealer())
             return self._client
 
     def run(self, call: Coroutine[Any, Any, T], timeout_s: float = ANSWER_TIMEOUT_S) -> T:
