@@ -21,6 +21,12 @@ from tests.support.workers import Running, clean_environment, worker
 TIER = "low"
 MODULE = "tests.bench.tasks"
 PATH = os.pathsep.join([str(ROOT), str(ROOT / "library")])
+RABBITMQ = (
+    "backends.celery.broker.kind=rabbitmq",
+    "backends.celery.results.kind=redis",
+    "backends.celery.results.url.secret=results",
+    "backends.celery.results.url.key=url",
+)
 # `checked` and `rendered` alone: the command would refuse a production without TLS.
 OVERRIDES = ("collapse_tiers=false", "targets.prometheus=null")
 
@@ -95,7 +101,7 @@ def celery(folder: Path, *, broker: str = "redis", concurrency: int = 2) -> Iter
         if broker == "rabbitmq":
             rabbitmq = stack.enter_context(servers.rabbitmq())
             urls = (rabbitmq.url, rabbitmq.url.replace("127.0.0.1", "localhost"))
-            overrides = ("backends.celery.broker.kind=rabbitmq",)
+            overrides = RABBITMQ
         place = settings("prod-celery", folder, concurrency, *overrides)
         addresses = {"TASK_CELERY_BROKER_URL": urls[0], "TASK_CELERY_RESULT_BACKEND": redis.url(1)}
         running, environment = stack.enter_context(ours(place, folder, **addresses, ENVIRONMENT="dev"))
