@@ -16,8 +16,8 @@ from task_abstraction.backends.celery.backend import CeleryBackend
 from task_abstraction.config import load_plan
 from task_abstraction.worker import main
 from tests.acceptance.celery_support import Broker, rabbitmq_broker, redis_broker, write_settings
-from tests.support.faulty import OUTLIVE_S
 from tests.support.journal import count, starts
+from tests.support.names import OUTLIVE_S
 from tests.support.servers import wait_until
 from tests.support.workers import Running, exporter, worker
 
@@ -59,7 +59,16 @@ class Stage:
     def wait_for(self, queue: str, count: int = 1) -> list[dict[str, object]]:
         """Wait until so many letters lie there, asking the broker itself."""
         store = self.producer.dead_letters()
-        wait_until(lambda: len(store.read(queue)) == count, timeout_s=30, what=f"{count} dead letters of {queue}")
+        seen: list[int] = []
+
+        def are_there() -> bool:
+            seen.append(len(store.read(queue)))
+            return seen[-1] == count
+
+        try:
+            wait_until(are_there, timeout_s=30, what=f"{count} dead letters of {queue}")
+        except TimeoutError as error:
+            raise AssertionError(f"{error}; seen: {sorted(set(seen))}, {self.listed(queue)}") from error
         return self.listed(queue)
 
     def publish(self, queue: str, body: object, headers: dict[str, object], **options: object) -> None:

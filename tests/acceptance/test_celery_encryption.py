@@ -16,7 +16,7 @@ from task_abstraction.factory import forget_backends
 from task_abstraction.worker import main
 from tests.acceptance.celery_support import Broker, rabbitmq_broker, redis_broker
 from tests.support import servers
-from tests.support.private_tasks import TASKS
+from tests.support.names import PRIVATE_TASKS
 from tests.support.servers import wait_until
 from tests.support.wiretap import Wiretap, forms_of, tapping
 from tests.support.workers import ROOT, Running, worker
@@ -50,7 +50,7 @@ def producer(broker: Broker, keys: str | None) -> CeleryBackend:
     if keys:
         params["encryption_keys"] = keys
     backend = CeleryBackend(BackendConfig("celery", params), plan=WorkerPlan())
-    for name in TASKS:
+    for name in PRIVATE_TASKS:
         backend.declare(name, queue="private")
     return backend
 

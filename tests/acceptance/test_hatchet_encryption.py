@@ -13,7 +13,7 @@ from task_abstraction import Parallel, PayloadUnreadable, Sequential, WorkflowDe
 from task_abstraction.backends.hatchet.backend import HatchetBackend
 from task_abstraction.config import BackendConfig, WorkerPlan
 from tests.acceptance.hatchet_support import given
-from tests.support.private_tasks import TASKS
+from tests.support.names import PRIVATE_TASKS
 from tests.support.servers import free_port
 from tests.support.wiretap import forms_of
 from tests.support.workers import ROOT, Running, worker
@@ -43,7 +43,7 @@ class Stage:
         if keys:
             params["encryption_keys"] = keys
         backend = HatchetBackend(BackendConfig("hatchet", params), plan=WorkerPlan())
-        for name in TASKS:
+        for name in PRIVATE_TASKS:
             backend.declare(name, queue="private")
         return backend
 

@@ -12,7 +12,7 @@ from task_abstraction.backends.temporal.backend import TemporalBackend
 from task_abstraction.config import BackendConfig, WorkerPlan
 from tests.acceptance.temporal_support import new_namespace
 from tests.support import servers
-from tests.support.private_tasks import TASKS
+from tests.support.names import PRIVATE_TASKS
 from tests.support.wiretap import forms_of
 from tests.support.workers import ROOT, Running, worker
 
@@ -42,7 +42,7 @@ def producer(port: int, namespace: str, keys: str | None, mode: str = "activity"
     if keys:
         params["encryption_keys"] = keys
     backend = TemporalBackend(BackendConfig("temporal", params), plan=WorkerPlan())
-    for name in TASKS:
+    for name in PRIVATE_TASKS:
         backend.declare(name, queue="private")
     return backend
 

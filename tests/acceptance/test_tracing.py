@@ -21,12 +21,12 @@ from tests.acceptance.celery_support import redis_broker
 from tests.acceptance.hatchet_support import given
 from tests.acceptance.temporal_support import new_namespace
 from tests.support.collector import Collector, attributes, collecting
+from tests.support.names import TRACED_TASKS
 from tests.support.servers import free_port, wait_until
-from tests.support.traced_tasks import TASKS
 from tests.support.workers import ROOT, Running, worker
 
 pytestmark = pytest.mark.server
-PATIENT = "the patient is called Ophelia Marlowe"
+PATIENT = "the patient is called Cordelia Ashdown"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def stage(request, tmp_path_factory) -> Iterator[Stage]:
         host, _, port = server.address.partition(":")
         params = {"host": host, "port": int(port), "namespace": namespace, "task_queue": "traced"}
         backend = TemporalBackend(BackendConfig("temporal", params), plan=WorkerPlan())
-    for name in TASKS:
+    for name in TRACED_TASKS:
         backend.declare(name, queue="traced")
     with collecting() as collector, contextlib.closing(backend):
         more = {

@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from task_abstraction import RetryPolicy, task
+from tests.support.names import OUTLIVE_S
 
 SLICE_S = 0.05
-OUTLIVE_S = 1.0
 
 
 def _begin(place: str, name: str) -> None:

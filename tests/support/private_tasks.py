@@ -30,6 +30,3 @@ def fail(text: str) -> None:
 def broken(value: dict[str, str]) -> None:
     """Fail with the secret in the error: a step of a workflow."""
     fail(value["echo"])
-
-
-TASKS = ("private_echo", "private_pass", "private_fail", "private_broken")

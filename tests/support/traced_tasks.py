@@ -33,6 +33,3 @@ def fail(secret: str) -> None:
 def step(value: int) -> int:
     """A step of a workflow."""
     return value + 1
-
-
-TASKS = ("traced_inner", "traced_outer", "traced_fail", "traced_step")
