@@ -58,8 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _collected(request: pytest.FixtureRequest) -> Iterator[None]:
     """Collect what tests with servers leave in reference cycles before another module runs.
 
-    Clients of canvas results and pools of connections end in cycles: the collector closes their sockets in any order,
-    and the warning would be an error of whatever test runs just then.
+    Canvas leaves results in reference cycles: the collector closes their sockets in any order, and the warning would be
+    an error of whatever test runs just then.
     """
     yield
     if {"acceptance", "contract"} & set(request.path.parts):

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -150,6 +151,26 @@ class TestRunning:
             assert running_worker.sum_of("task_failed_total") == 1
             assert running_worker.sum_of("task_failed_total", reason="time_limit") == 1
             assert running_worker.sum_of("task_worker_slots_busy") == 0
+
+
+def connections_to(port: int) -> int:
+    """Established TCP connections of this process to a port of this machine."""
+    own = {link.readlink().name for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(row[2].split(":")[1], 16) == port and f"socket:[{row[9]}]" in own for row in rows)
+
+
+def test_a_closed_backend_keeps_no_connection(broker, producer):
+    """Celery itself would leave the connections of its pool open for the life of the process."""
+    before = connections_to(broker.server.port)
+    task_id = producer.submit("fetch_page", "http://127.0.0.1:1")
+    producer.get_result(task_id)
+    producer.cancel(task_id)
+    used = connections_to(broker.server.port)
+    producer.close()
+
+    assert used > before
+    assert connections_to(broker.server.port) <= before
 
 
 class TestOutages:

@@ -1,7 +1,6 @@
 """The contract on Celery: Redis with two pools, RabbitMQ with two types of queues; one worker process for each."""
 
 import contextlib
-import gc
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -86,13 +85,6 @@ def on_quorum(rabbitmq, redis, tmp_path_factory):
     """Quorum queues of RabbitMQ with results in Redis, prefork."""
     with serving(rabbitmq_broker(rabbitmq, redis), tmp_path_factory.mktemp("quorum"), settings=QUORUM) as place:
         yield place
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _collected():
-    """Leave no socket to the collector of another module's tests."""
-    yield
-    gc.collect()
 
 
 class CeleryFixtures(contract.Fixtures):

@@ -1,5 +1,7 @@
 """What Celery stores about a task, in our words."""
 
+import contextlib
+import queue
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -71,6 +73,17 @@ def close_store(store: Any) -> None:  # noqa: ANN401 - the result backend that a
         consumer.stop()
     if client is not None and hasattr(client, "connection_pool"):
         client.connection_pool.disconnect()
+
+
+def close_idle(pool: Any) -> None:  # noqa: ANN401 - kombu's ConnectionPool
+    """Close the connections of a pool that nobody uses now: Celery's own `close` leaves every one of them open.
+
+    kombu keeps one pool for all applications with one address: a connection in use stays, and who needs another one
+    connects anew.
+    """
+    with contextlib.suppress(queue.Empty):
+        while True:
+            pool.collect_resource(pool._resource.get_nowait())  # noqa: SLF001 - only a pool as a whole can be closed
 
 
 def _error_text(value: object) -> str | None:

@@ -21,7 +21,7 @@ from task_abstraction.backends.celery.cancelled import file_cancel
 from task_abstraction.backends.celery.letter_store import CeleryLetterStore
 from task_abstraction.backends.celery.letters import LetterWriter
 from task_abstraction.backends.celery.queues import has_quorum_queues
-from task_abstraction.backends.celery.results import close_store, to_result
+from task_abstraction.backends.celery.results import close_idle, close_store, to_result
 from task_abstraction.backends.celery.schedules import last_sends
 from task_abstraction.backends.celery.store import SUBMITTED, WORKFLOW, put_new
 from task_abstraction.backends.celery.waiting import NotAwaitable, end_of
@@ -274,4 +274,8 @@ class CeleryBackend(TaskBackend):
         if app is not None and self._pid == os.getpid():
             with contextlib.suppress(*OUTAGES):
                 close_store(getattr(app, "_backend", None))  # `app.backend` would make one
+            pool = getattr(app, "_pool", None)  # `app.pool` would make one
+            if pool is not None:
+                with contextlib.suppress(*OUTAGES):
+                    close_idle(pool)
             app.close()
