@@ -173,6 +173,16 @@ def test_a_closed_backend_keeps_no_connection(broker, producer):
     assert connections_to(broker.server.port) <= before
 
 
+@pytest.mark.timeout(60)
+def test_a_closed_backend_leaves_room_for_the_next(broker):
+    """All backends of a process share kombu's pool: one that took its places along would hang every later submit."""
+    for _ in range(3):
+        with contextlib.closing(broker.producer()) as backend:
+            task_id = backend.submit("fetch_page", "http://127.0.0.1:1")
+
+            assert backend.get_result(task_id).status == "pending"
+
+
 class TestOutages:
     """A broker that is not there."""
 

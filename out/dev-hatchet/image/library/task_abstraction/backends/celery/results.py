@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from kombu.utils.functional import lazy
+
 from task_abstraction.backends.celery.store import PROGRESS, SUBMITTED
 from task_abstraction.errors import PayloadUnreadable, TaskNotFound
 from task_abstraction.models import TaskResult, TaskStatus
@@ -78,12 +80,32 @@ def close_store(store: Any) -> None:  # noqa: ANN401 - the result backend that a
 def close_idle(pool: Any) -> None:  # noqa: ANN401 - kombu's ConnectionPool
     """Close the connections of a pool that nobody uses now: Celery's own `close` leaves every one of them open.
 
-    kombu keeps one pool for all applications with one address: a connection in use stays, and who needs another one
-    connects anew.
+    kombu keeps one pool for all applications with one address. A connection in use stays. Each closed one leaves a
+    place for a new one: who waits for a connection waits for ever on a pool without places.
     """
+    places, idle = pool._resource, []  # noqa: SLF001 - kombu itself closes a pool only as a whole
     with contextlib.suppress(queue.Empty):
         while True:
-            pool.collect_resource(pool._resource.get_nowait())  # noqa: SLF001 - only a pool as a whole can be closed
+            idle.append(places.get_nowait())
+    for connection in idle:
+        try:
+            _close_connection(pool, connection)
+        finally:
+            places.put_nowait(lazy(pool.new))
+
+
+def _close_connection(pool: Any, connection: Any) -> None:  # noqa: ANN401 - of kombu
+    """Close a connection without waiting for the broker.
+
+    AMQP's farewell waits for an answer, which a broker with a memory alarm does not give; `collect` leaves it out. On
+    other transports `collect` changes the time limit of every new socket in the process, and their close asks nothing.
+    """
+    if isinstance(connection, lazy):
+        return  # never opened
+    if hasattr(connection._transport, "_collect"):  # noqa: SLF001 - `transport` would make one
+        pool.collect_resource(connection)
+    else:
+        pool.close_resource(connection)
 
 
 def _error_text(value: object) -> str | None:
