@@ -124,6 +124,22 @@ class TestKeys:
         with pytest.raises(ConfigurationError, match="holds no key"):
             sealer_of(BackendConfig("celery", {"encryption_keys": ","}), {})
 
+    @pytest.mark.parametrize("name", ["TASK_ENCRYPTION_KEYS", "TASK_ENCRYPTION_KEYS_FILE", "TASK_ENCRYPTION_CODEC"])
+    def test_an_empty_variable_is_refused(self, name):
+        """A shell makes `${KEYS}` empty where nobody set KEYS: encryption was wanted, and nothing goes out in clear."""
+        with pytest.raises(ConfigurationError, match=rf"^{name} is set and empty: .* in clear\. Give it its value"):
+            of(**{name: ""})
+        with pytest.raises(ConfigurationError, match="is set and empty"):
+            sealer_of(BackendConfig("celery", {"encryption_keys": ""}), {})
+
+    def test_an_empty_variable_beside_a_key_changes_nothing(self, tmp_path):
+        """Whoever fills one of the variables and leaves the others empty is encrypted."""
+        (tmp_path / "keys").write_text(NEW)
+        beside = dict.fromkeys(("TASK_ENCRYPTION_KEYS_FILE", "TASK_ENCRYPTION_CODEC"), "")
+
+        assert of(TASK_ENCRYPTION_KEYS=NEW, **beside).codec.key_id == key_id_of(NEW)
+        assert of(TASK_ENCRYPTION_KEYS="", TASK_ENCRYPTION_KEYS_FILE=str(tmp_path / "keys")).seals
+
     @pytest.mark.parametrize(
         ("environ", "message"),
         [
