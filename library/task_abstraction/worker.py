@@ -4,7 +4,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -82,16 +82,19 @@ def settings_from(flags: argparse.Namespace) -> WorkerSettings:
 
 
 def prepare_environment(backend: str, queues: Sequence[str], environ: dict[str, str] | None = None) -> None:
-    """Set what has to be set before the SDK of the backend is imported (the mode of the shutdown)."""
+    """Do what has to be done before the SDK of the backend is imported (the mode of the shutdown, the pool)."""
     target = os.environ if environ is None else environ
     tier = load_plan().tier_for(queues, read_setting("tier"), backend)
-    if tier is None or tier.shutdown != "cut":
+    if tier is None:
         return
     try:
         folder = import_module(f"task_abstraction.backends.{backend}")
     except ImportError:
         return  # a backend from elsewhere prepares itself
-    wanted: Mapping[str, str] = getattr(folder, "CUT_ENVIRONMENT", {})
+    patch: Callable[[str], None] | None = getattr(folder, "patch_for", None)
+    if patch is not None:
+        patch(tier.pool)
+    wanted: Mapping[str, str] = getattr(folder, "CUT_ENVIRONMENT", {}) if tier.shutdown == "cut" else {}
     for name, value in wanted.items():
         target.setdefault(name, value)
 

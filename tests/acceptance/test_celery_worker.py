@@ -153,6 +153,29 @@ class TestRunning:
             assert running_worker.sum_of("task_worker_slots_busy") == 0
 
 
+@pytest.mark.parametrize("pool", ["gevent", "solo"])
+def test_a_pool_of_one_process_runs_counts_and_keeps(redis, tmp_path, pool):
+    """Celery patches nothing for our command and tells solo that it is a child: tasks never ran, or were not kept."""
+    broker = redis_broker(redis)
+    slots = 2 if pool == "gevent" else 1
+    settings = write_settings(tmp_path, {"pool": pool, "concurrency": slots, "task": {"time_limit_s": 3}})
+    with (
+        contextlib.closing(broker.producer()) as producer,
+        worker(broker.environment(**settings), tmp_path, "--queues", "low_priority") as running_worker,
+    ):
+        done = [producer.submit("export_report", 1, seconds_per_page=0.2) for _ in range(slots)]
+        assert all(producer.get_result(task_id, timeout=60).is_completed for task_id in done)
+        bad = producer.submit("export_report", "many")
+        late = producer.submit("export_report", 1, seconds_per_page=30.0) if pool == "gevent" else None
+        kept = {bad: "error"} if late is None else {bad: "error", late: "time_limit"}
+        for task_id in kept:
+            assert producer.get_result(task_id, timeout=60).status == "failed"
+
+        wait_until(lambda: running_worker.sum_of("task_dead_lettered_total") == len(kept), what="the count of letters")
+        assert running_worker.sum_of("task_succeeded_total") == slots
+        assert {letter.id: letter.reason for letter in producer.dead_letters().read("low_priority")} == kept
+
+
 def connections_to(port: int) -> int:
     """Established TCP connections of this process to a port of this machine."""
     own = {link.readlink().name for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}

@@ -9,6 +9,8 @@ from taskgen.profile.tier import Tier
 
 INTEGRATION: Final = "task_abstraction.integrations.celery"
 """What gives a Celery application health, metrics, logs and dead letters without a change of its code."""
+HARD_LIMIT_POOLS: Final = frozenset({"prefork", "gevent"})
+"""Pools of Celery that end a task at its limit; gevent does it where the task waits ([Celery 8], measured)."""
 KIB: Final = 2**10
 
 
@@ -59,9 +61,10 @@ def _celery(
         "hostname": f"{name}@%h",
         "loglevel": profile.monitoring.log_level,
     }
-    if values["pool"] == "prefork":
+    if values["pool"] in HARD_LIMIT_POOLS:
         # For tasks that declare no limits of their own; other pools have none.
         flags["time-limit"] = f"{tier.task.time_limit.total_seconds():g}"
+    if values["pool"] == "prefork":
         if tier.task.soft_time_limit is not None:
             flags["soft-time-limit"] = f"{tier.task.soft_time_limit.total_seconds():g}"
         flags["max-tasks-per-child"] = tier.max_tasks_per_child

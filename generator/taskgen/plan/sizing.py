@@ -38,13 +38,14 @@ def pool(*, backend: str) -> Pool:
 
 
 @derivation(
-    formula="slots by workload: cpu 2, mixed 4, io 8",
-    source="seed 000, corrected: celery's default is the CPU count of the host (celery#10320)",
+    formula="slots by workload: cpu 2, mixed 4, io 8; pool solo 1",
+    source="seed 000, corrected: celery's default is the CPU count of the host (celery#10320); solo runs one task at"
+    " a time whatever it is told, measured",
     override="typed_concurrency",
 )
-def concurrency(*, workload: str) -> int:
+def concurrency(*, workload: str, pool: Pool) -> int:
     """Tasks at once in one worker."""
-    return SLOTS[workload]
+    return 1 if pool == "solo" else SLOTS[workload]
 
 
 @derivation(

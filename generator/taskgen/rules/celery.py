@@ -123,11 +123,14 @@ def threads_cannot_be_cut(plan: Plan) -> Iterator[Breach]:
     remedy="use pool: prefork, or remove it and limit the time inside the task",
 )
 def pool_can_do_what_is_asked(plan: Plan) -> Iterator[Breach]:
-    """Soft limits and recycling are only asked of prefork tiers."""
+    """Soft limits and recycling are only asked of prefork tiers, and of solo no second task at once."""
     for tier in own(plan):
         if tier.pool == "prefork":
             continue
         at = f"tiers.{tier.name}"
+        if tier.pool == "solo" and tier.concurrency > 1:
+            what = f"pool solo of tier {tier.name} runs one task at a time, and the plan counts {tier.concurrency}"
+            yield Breach(f"{at}.concurrency", what, "remove it, or use pool: threads")
         asked = {
             f"{at}.task.soft_time_limit": tier.soft_time_limit,
             f"{at}.max_tasks_per_child": tier.profile.max_tasks_per_child,

@@ -8,8 +8,16 @@ import textwrap
 import pytest
 
 from task_abstraction import exporter, factory, registry, worker
+from task_abstraction.backends import celery
 from task_abstraction.config import TierSettings, parse_plan
-from task_abstraction.errors import BackendNotInstalled, BackendNotSupported, BackendUnavailable, TaskNotRegistered
+from task_abstraction.errors import (
+    BackendNotInstalled,
+    BackendNotSupported,
+    BackendUnavailable,
+    ConfigurationError,
+    DependencyNotInstalled,
+    TaskNotRegistered,
+)
 from task_abstraction.models import QueueStats
 from task_abstraction.reloading import application_files
 from tests.support.workers import clean_environment
@@ -138,6 +146,17 @@ class TestWorker:
         assert changed == {}
         worker.prepare_environment("celery", ["q"], changed)
         assert changed == {"REMAP_SIGTERM": "SIGQUIT"}
+
+    def test_pool_gevent_is_refused_where_nothing_is_patched(self, monkeypatch):
+        """Its tasks would never run; and where gevent is absent the message says how to install it."""
+        with pytest.raises(
+            ConfigurationError, match=r"^pool gevent: this process is not patched.* task-backend-worker"
+        ):
+            celery.check_patched("gevent")
+        celery.check_patched("solo")
+        monkeypatch.setitem(sys.modules, "gevent.monkey", None)
+        with pytest.raises(DependencyNotInstalled, match=r"pip install 'gevent>=25\.9'"):
+            celery.patch_for("gevent")
 
 
 def test_a_producer_learns_names_from_task_modules(monkeypatch):

@@ -62,6 +62,22 @@ def test_threads_are_given_no_flag_that_they_ignore():
     assert "limit" not in command
 
 
+def test_gevent_is_given_the_limit_that_it_keeps():
+    """It ends a task at the hard limit, and has no soft one."""
+    overrides = ["tiers.orders.pool=gevent", "tiers.orders.task.soft_time_limit=null"]
+    command = plan_of("prod-existing", *overrides).tier("orders").command
+
+    assert "--time-limit=60" in command
+    assert not any(word.startswith("--soft") for word in command)
+
+
+def test_solo_counts_as_one_slot():
+    """It runs one task at a time whatever it is told, and replicas are counted by that."""
+    tier = plan_of("staging-celery", "tiers.api.pool=solo", "tiers.api.concurrency=auto").tier("api")
+
+    assert tier.concurrency == 1
+
+
 def test_a_command_is_told_its_tier_where_it_asks():
     """Known words in braces are filled for each tier, others stay; the SDK's own names hold the connection."""
     tier = plan_of("staging-temporal", *COMMAND).tier("api")

@@ -30,6 +30,7 @@ CELERY = [
     ("C05", "redis", [f"{MAIN}.pool=threads", f"{MAIN}.shutdown=cut"], f"{MAIN}.shutdown.mode"),
     ("C06", "redis", [f"{MAIN}.pool=threads"], f"{MAIN}.task.soft_time_limit"),
     ("C06", "redis", [f"{MAIN}.pool=gevent", f"{MAIN}.max_tasks_per_child=9"], f"{MAIN}.max_tasks_per_child"),
+    ("C06", "redis", [f"{MAIN}.pool=solo", f"{MAIN}.concurrency=2"], f"{MAIN}.concurrency"),
     ("C06", "redis", [f"{MAIN}.pool=solo", "tasks.do_x.soft_time_limit=9s"], "tasks.do_x.soft_time_limit"),
     ("C08", "redis", [f"{MAIN}.pod.resources.memory=128Mi"], f"{MAIN}.pod.resources.memory"),
     (

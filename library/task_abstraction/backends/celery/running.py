@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from task_abstraction.backends.celery.planned import Planned, difference, pool_of, unsafe
+from task_abstraction.backends.celery.planned import HARD_LIMIT_POOLS, Planned, difference, pool_of, slots_of, unsafe
 from task_abstraction.backends.celery.queues import QUORUM
 from task_abstraction.backends.celery.running_tasks import compare_task
 from task_abstraction.config import TierSettings, WorkerPlan
@@ -44,7 +44,7 @@ def _pool(worker: Any, tier: TierSettings) -> Iterator[Difference]:  # noqa: ANN
     running = pool_of(worker)
     if running != tier.pool:
         what, remedy = f"pool of tier {tier.name}", f"start it with --pool={tier.pool}, or set tiers.{tier.name}.pool"
-        if tier.pool == "prefork":
+        if tier.pool == "prefork" or (tier.pool in HARD_LIMIT_POOLS and running not in HARD_LIMIT_POOLS):
             yield unsafe(what, tier.pool, running, "no time limit ends a task there", remedy)
         else:
             yield difference(what, tier.pool, running, "memory was derived for the other pool", remedy)
@@ -57,7 +57,7 @@ def _pool(worker: Any, tier: TierSettings) -> Iterator[Difference]:  # noqa: ANN
             "start it without --autoscale",
         )
     else:
-        yield from compare_slots(tier, int(worker.concurrency))
+        yield from compare_slots(tier, slots_of(running, worker.concurrency))
 
 
 def _prefetch(consumer: Any, tier: TierSettings) -> Iterator[Difference]:  # noqa: ANN401

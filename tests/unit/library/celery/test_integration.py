@@ -6,7 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 from celery import Celery
+from celery.concurrency.gevent import TaskPool as Green
 from celery.concurrency.prefork import TaskPool
+from celery.concurrency.solo import TaskPool as Solo
 from celery.concurrency.thread import TaskPool as Threads
 from celery.worker.request import Request
 from kombu import Exchange, Queue
@@ -188,6 +190,25 @@ class TestRunning:
         found = self.found(app, **consumer)
 
         assert any(text.startswith(expected) for text in found), found
+
+    @pytest.mark.parametrize(
+        ("planned", "consumer", "expected"),
+        [
+            ("gevent", {"pool": Green}, []),
+            ("gevent", {"pool": Green, "time_limit": None}, ["UNSAFE time limit of task orders.charge: planned 60 s"]),
+            ("gevent", {"pool": Threads}, ["UNSAFE pool of tier orders: planned gevent, running threads"]),
+            ("gevent", {}, ["pool of tier orders: planned gevent, running prefork"]),
+            ("threads", {"pool": Threads, "time_limit": None}, []),
+            ("solo", {"pool": Solo, "time_limit": None}, ["concurrency of tier orders: planned 2, running 1"]),
+        ],
+        ids=lambda value: str(value)[:40],
+    )
+    def test_other_pools(self, app, planned, consumer, expected):
+        """Gevent keeps hard limits, so they are compared; solo is one slot whatever it was told."""
+        found = self.found(app, tier=replace(TIER, pool=planned), **consumer)
+
+        assert len(found) == len(expected), found
+        assert all(text.startswith(begin) for text, begin in zip(found, expected, strict=True)), found
 
     def test_tasks_that_declare_other_acknowledgement(self, app):
         """The flag of the task itself counts, not the setting."""
