@@ -83,7 +83,7 @@ def setting(make_backend):
     backend.register_task(shifted, "celery_shifted")
     job = build_job(backend, queues=["q", "elsewhere"])
     hatchet = new_client(client_config(backend.clients.connection))
-    tasks = tasks_of(backend, hatchet, job)
+    tasks = tasks_of(backend, hatchet, job, backend.lookup)
     return Setting({made.name: made for made in tasks.own}, set(tasks.taken), job.metrics)
 
 
@@ -167,7 +167,7 @@ class TestRegistration:
         backend.register_task(shifted, queue="q")
         backend.register_task(who, "far_who")
         hatchet = new_client(client_config(backend.clients.connection))
-        tasks = tasks_of(backend, hatchet, build_job(backend, queues=["q"]))
+        tasks = tasks_of(backend, hatchet, build_job(backend, queues=["q"]), backend.lookup)
 
         assert [task.name for task in tasks.own] == ["shifted"]
         assert set(tasks.taken) == {"shifted.on.q:shifted", "far_who.on.q:far_who"}
@@ -188,7 +188,7 @@ class TestRegistration:
         backend = make_backend()
         backend.register_task(shifted)
         hatchet = new_client(client_config(backend.clients.connection))
-        (made,) = tasks_of(backend, hatchet, build_job(backend, queues=["default"])).own
+        (made,) = tasks_of(backend, hatchet, build_job(backend, queues=["default"]), backend.lookup).own
         (step,) = made.to_proto().tasks
 
         assert (step.timeout, step.schedule_timeout, step.retries) == ("24h", "24h", 0)
