@@ -64,6 +64,11 @@ def objects(profile: str, *sets: str) -> dict[str, Any]:
     return objects_in(artifacts(profile, *sets))
 
 
+def of_kind(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The objects of one kind, by name."""
+    return {key.partition("/")[2]: value for key, value in found.items() if key.partition("/")[0] == kind}
+
+
 def pod(data: Mapping[str, Any]) -> dict[str, Any]:
     """The pod of a workload."""
     return data["spec"]["template"]["spec"]

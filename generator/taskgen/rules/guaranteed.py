@@ -21,6 +21,9 @@ class Guarantee:
 
 _OWN = "unit/rules/test_guaranteed.py::"
 _KUBERNETES = "unit/targets/test_kubernetes.py::"
+_PODS = "unit/targets/test_kubernetes_pods.py::"
+_PROCESSES = "unit/targets/test_kubernetes_processes.py::"
+_SCALING = "unit/targets/test_kubernetes_scaling.py::"
 _COMPOSE = "unit/targets/test_compose.py::"
 _SETTINGS = "unit/targets/test_settings_celery.py::"
 _PLAN = "unit/targets/test_settings_plan.py::"
@@ -37,9 +40,9 @@ ASKED_AGAIN: Final = frozenset({"K01", "K03", "K05", "K09", "K14", "K17", "K19",
 GUARANTEED: Final[Mapping[str, Guarantee]] = {
     # Celery
     "C07": Guarantee("Concurrency is explicit", "derivation concurrency", _PLAN + "test_library_reads_every_tier"),
-    "C12": Guarantee("Beat is one", "template: one replica, Recreate, no autoscaler", _KUBERNETES + "test_never_two"),
+    "C12": Guarantee("Beat is one", "template: one replica, Recreate, no autoscaler", _PROCESSES + "test_never_two"),
     "C13": Guarantee(
-        "Beat writes where it can", "plan.processes: flags and a volume", _KUBERNETES + "test_beat_writes_where_it_can"
+        "Beat writes where it can", "plan.processes: flags and a volume", _PROCESSES + "test_beat_writes_where_it_can"
     ),
     "C16": Guarantee(
         "One settings module for all tiers of a broker, one visibility timeout",
@@ -161,7 +164,7 @@ GUARANTEED: Final[Mapping[str, Guarantee]] = {
     "H21": Guarantee(
         "Every submit carries its key",
         "library",
-        "acceptance/test_hatchet_worker.py::test_a_submit_without_a_key_is_not_lost",
+        "acceptance/test_hatchet_options.py::test_a_submit_without_a_key_is_not_lost",
     ),
     "H25": Guarantee(
         "Few requests for statistics",
@@ -181,7 +184,7 @@ GUARANTEED: Final[Mapping[str, Guarantee]] = {
     "K16": Guarantee(
         "The worker is the first container, sidecars outlive its drain",
         "template",
-        _KUBERNETES + "test_everything_of_the_pod_is_rendered",
+        _PODS + "test_everything_of_the_pod_is_rendered",
     ),
     "K17": Guarantee(
         "Named objects exist",
@@ -209,7 +212,7 @@ GUARANTEED: Final[Mapping[str, Guarantee]] = {
         _KUBERNETES + "test_alerts_are_those_that_promtool_checks",
     ),
     "K25": Guarantee(
-        "Behavior is explicit", "template; verifier", _KUBERNETES + "test_behavior_is_explicit_in_both_directions"
+        "Behavior is explicit", "template; verifier", _SCALING + "test_behavior_is_explicit_in_both_directions"
     ),
     "K26": Guarantee("Triggers are ones that KEDA acts on", "verifier kubernetes-objects", _OBJECTS),
     "K27": Guarantee(

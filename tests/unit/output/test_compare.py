@@ -5,17 +5,7 @@ import pytest
 from taskgen.output.drift import Drift, Obstacle, compare
 from taskgen.output.errors import OutputError
 from taskgen.output.lock import Origin
-from taskgen.output.write import write
-from tests.support.trees import ORIGIN, artifact, snapshot
-
-ARTIFACTS = [artifact("compose/compose.yaml"), artifact("image/run.sh", mode=0o755)]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A rendered tree without drift."""
-    write(tmp_path / "p", ARTIFACTS, origin=ORIGIN)
-    return tmp_path / "p"
+from tests.support.trees import ARTIFACTS, ORIGIN, artifact, snapshot
 
 
 def drift(folder, artifacts=ARTIFACTS, origin=ORIGIN):

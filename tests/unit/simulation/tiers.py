@@ -6,6 +6,7 @@ from random import Random
 from taskgen.simulation import durations, hpa
 from taskgen.simulation.arrivals import Load, Piece, chunks
 from taskgen.simulation.cost import Prices
+from taskgen.simulation.durations import SECOND
 from taskgen.simulation.measuring import figures
 from taskgen.simulation.model import Ending, Goal, Scaler, Signal, TierModel, Worker
 
@@ -43,6 +44,11 @@ def scaled(*, signals=BOTH, least=3, most=20, kind="keda", behavior=BEHAVIOR, sc
 def constant(rate, *, seconds):
     """A load at one rate."""
     return Load((Piece(seconds, rate),))
+
+
+def burst(count, *, at=10, seconds=600):
+    """Tasks that all arrive at once."""
+    return Load((Piece(seconds, 0.0),), (at * SECOND,) * count)
 
 
 def drawn(tier, load, seed):
