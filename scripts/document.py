@@ -24,6 +24,7 @@ from taskgen.profile.loading import load
 from taskgen.profile.targets import TargetSpec
 from taskgen.rules.catalogue import ALL_RULES
 from taskgen.rules.engine import ENVIRONMENTS
+from taskgen.rules.pending import PENDING
 from taskgen.rules.usage import NOT_RENDERED
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -111,6 +112,12 @@ def rules(letter: str) -> str:
     return "\n".join(parts)
 
 
+def pending(_: str) -> str:
+    """Statements about what is not rendered yet."""
+    rows = [(name, entry.statement, entry.comes_with) for name, entry in PENDING.items()]
+    return table(("id", "statement", "comes with"), rows)
+
+
 def _spec(name: str) -> TargetSpec:
     return discover(Project(ROOT))[name]
 
@@ -195,6 +202,7 @@ GENERATORS: Final[Mapping[str, Callable[[str], str]]] = {
     "derivations": derivations,
     "facts": facts,
     "rules": rules,
+    "pending": pending,
     "options": options,
     "output": output,
     "capabilities": library_tables.capabilities,

@@ -1,13 +1,16 @@
 """`taskgen profiles`, `targets`, `rules` and `schema`."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from taskgen.cli.options import FormatOption, ProjectOption, as_format, find_project
 from taskgen.cli.screen import say, table
 from taskgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from taskgen.rules.engine import Rule
 
 
 def _show(rows: list[dict[str, Any]], form: str) -> None:
@@ -58,41 +61,69 @@ def rules(
 ) -> None:
     """List the rules, or explain one: what it asks, what it prevents, and what to do.
 
-    What always holds, and what comes with another target, is explained by its id as well.
+    The list ends with what comes with another target; what always holds is explained by its id as well.
 
     Examples:
       taskgen rules
 
       taskgen rules C04
     """
+    form = as_format(output)
+    if id is None:
+        _list_rules(form)
+        return
+    row = _explained(id)
+    if form == "json":
+        _show([row], form)
+        return
+    for line in table([[f"{key}:", value] for key, value in row.items()]):
+        say(line)
+
+
+def _list_rules(form: str) -> None:
+    """Print every rule, and what is pending: in JSON one entry each, in text one line for what it comes with."""
+    from taskgen.rules.catalogue import ALL_RULES
+    from taskgen.rules.pending import PENDING, by_what_they_come_with
+
+    rows = [_of_rule(entry) for entry in ALL_RULES]
+    if form == "json":
+        _show([*rows, *map(_explained, PENDING)], form)
+        return
+    _show([{key: row[key] for key in ("id", "severity", "statement")} for row in rows], form)
+    say("\npending: what they ask about is not rendered yet, and they come with it")
+    _show([{"with": what, "ids": " ".join(ids)} for what, ids in by_what_they_come_with().items()], form)
+
+
+def _of_rule(entry: "Rule") -> dict[str, str]:
+    return {
+        "id": entry.id,
+        "severity": "/".join((entry.severity[name] or "-") for name in ("dev", "staging", "prod")),
+        "statement": entry.statement,
+        "prevents": entry.why,
+        "reference": entry.reference,
+        "remedy": entry.remedy,
+    }
+
+
+def _explained(id: str) -> dict[str, str]:  # noqa: A002  # its name
+    """Return what is known about an id of the catalogue.
+
+    Raises:
+        UsageError: there is none.
+    """
     from taskgen.rules.catalogue import ALL_RULES
     from taskgen.rules.guaranteed import GUARANTEED
     from taskgen.rules.pending import PENDING
 
-    form = as_format(output)
-    brief = id is None and form == "text"
-    rows = [
-        {
-            "id": entry.id,
-            "severity": "/".join((entry.severity[environment] or "-") for environment in ("dev", "staging", "prod")),
-            "statement": entry.statement,
-            **({} if brief else {"prevents": entry.why, "reference": entry.reference, "remedy": entry.remedy}),
-        }
-        for entry in ALL_RULES
-        if id in (None, entry.id)
-    ]
-    if id is not None and id in GUARANTEED:
+    if id in GUARANTEED:
         holds = GUARANTEED[id]
-        rows = [{"id": id, "statement": holds.statement, "always holds": holds.how, "test": f"tests/{holds.proof}"}]
-    if id is not None and id in PENDING:
-        rows = [{"id": id, "statement": PENDING[id].statement, "comes with": PENDING[id].comes_with}]
-    if not rows:
-        raise UsageError(f"{id}: no such rule; `taskgen rules` lists them")
-    if id is not None and form == "text":
-        for line in table([[f"{key}:", str(value)] for key, value in rows[0].items()]):
-            say(line)
-        return
-    _show(rows, form)
+        return {"id": id, "statement": holds.statement, "always holds": holds.how, "test": f"tests/{holds.proof}"}
+    if id in PENDING:
+        return {"id": id, "statement": PENDING[id].statement, "comes with": PENDING[id].comes_with}
+    for entry in ALL_RULES:
+        if entry.id == id:
+            return _of_rule(entry)
+    raise UsageError(f"{id}: no such rule; `taskgen rules` lists them")
 
 
 def schema(project: ProjectOption = None) -> None:

@@ -50,3 +50,11 @@ PENDING: Final[Mapping[str, Pending]] = {
     "T29": Pending("A rollout sets the current version", _VERSIONS),
     "T30": Pending("Workers of an old version stay until it is drained", _VERSIONS),
 }
+
+
+def by_what_they_come_with() -> dict[str, list[str]]:
+    """Return the ids that come with each target or feature, in the order of the catalogue."""
+    found: dict[str, list[str]] = {}
+    for id, entry in PENDING.items():  # noqa: A001  # its name everywhere
+        found.setdefault(entry.comes_with, []).append(id)
+    return found

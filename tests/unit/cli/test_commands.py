@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from taskgen.rules.pending import PENDING
 from tests.support.command import ROOT, taskgen, taskgen_inside
 
 
@@ -174,3 +175,16 @@ def test_explain_refuses_a_line_that_is_none(project, place):
 def test_what_is_no_rule_is_explained(name, said):
     """An id of the specification that has no rule says why."""
     assert said in taskgen("rules", name, check=True).stdout
+
+
+def test_the_rules_end_with_those_that_are_pending():
+    """Each pending id stands behind the rules, with the target or feature that it comes with; so it does in JSON."""
+    listed = taskgen("rules", check=True).stdout
+    rules, _, rest = listed.partition("\n\npending: ")
+    lines = {line.rpartition("  ")[0].strip(): line.rpartition("  ")[2].split() for line in rest.splitlines()[1:]}
+    entries = json.loads(taskgen("rules", "-o", "json", check=True).stdout)
+
+    assert "\nC04  " in rules
+    pending = {name: entry.comes_with for name, entry in PENDING.items()}
+    assert {name: what for what, names in lines.items() for name in names} == pending
+    assert {entry["id"]: entry["comes with"] for entry in entries if "comes with" in entry} == pending
