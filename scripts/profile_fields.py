@@ -14,8 +14,8 @@ from taskgen.profile.application import Image
 from taskgen.profile.backends import Endpoint
 from taskgen.profile.base import SecretKey
 from taskgen.profile.model import Profile
+from taskgen.profile.pod import Pod
 from taskgen.profile.scalars import format_duration
-from taskgen.profile.tier import Pod
 
 _FORMS: Final[Mapping[Any, str]] = {
     scalars.parse_duration: "duration",

@@ -1,8 +1,10 @@
-"""What the flags of `taskgen simulate` ask, checked before anything is computed."""
+"""The flags of `taskgen simulate` that make its question, checked before anything is computed."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from taskgen.errors import UsageError
 
@@ -13,6 +15,26 @@ if TYPE_CHECKING:
     from taskgen.simulation.scenario import Question
     from taskgen.simulation.trace import Trace
 
+WhatOption = Annotated[
+    str | None, typer.Option("--what", metavar="PATTERN", help="Load: constant, step (default) or day.")
+]
+HoursOption = Annotated[
+    float | None, typer.Option("--hours", help="How long; default 3, or as long as the trace.", show_default=False)
+]
+TraceOption = Annotated[
+    Path | None, typer.Option("--trace", metavar="FILE", help="Arrivals as CSV: timestamps, or time,count.")
+]
+FailingOption = Annotated[str, typer.Option("--failing", metavar="SHARE", help="Attempts that fail, such as 2%.")]
+BlindOption = Annotated[
+    list[str] | None,
+    typer.Option("--blind", metavar="START+LENGTH", help="The queue cannot be read: 1h+10m; repeatable."),
+]
+CrashOption = Annotated[
+    list[str] | None, typer.Option("--crash", metavar="TIME", help="One worker is killed: 45m; repeatable.")
+]
+PricesOption = Annotated[
+    Path | None, typer.Option("--prices", metavar="FILE", help="TOML with currency, vcpu_hour, gib_hour.")
+]
 DEFAULT_HOURS: Final = 3.0
 SHORTEST_TRACE_S: Final = 900.0
 """A burst is watched for a quarter of an hour, so that its end is seen."""

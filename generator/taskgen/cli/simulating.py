@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from taskgen.cli.asking import disturbances_of, make_folder, prices_of, question_of
+from taskgen.cli.asking import (
+    BlindOption,
+    CrashOption,
+    FailingOption,
+    HoursOption,
+    PricesOption,
+    TraceOption,
+    WhatOption,
+    disturbances_of,
+    make_folder,
+    prices_of,
+    question_of,
+)
 from taskgen.cli.options import FormatOption, ProfileOption, ProjectOption, SetOption, as_format, chosen, find_project
 from taskgen.cli.rendering import EXIT_FINDINGS
 from taskgen.cli.screen import say, table, tell
@@ -25,15 +37,9 @@ MOST_RUNS: Final = 100
 def simulate(  # noqa: PLR0917  # one parameter for each flag
     profile: ProfileOption = None,
     tier: Annotated[str | None, typer.Option("--tier", metavar="TIER", help="Only this tier.")] = None,
-    what: Annotated[
-        str | None, typer.Option("--what", metavar="PATTERN", help="Load: constant, step (default) or day.")
-    ] = None,
-    hours: Annotated[
-        float | None, typer.Option("--hours", help="How long; default 3, or as long as the trace.", show_default=False)
-    ] = None,
-    trace: Annotated[
-        Path | None, typer.Option("--trace", metavar="FILE", help="Arrivals as CSV: timestamps, or time,count.")
-    ] = None,
+    what: WhatOption = None,
+    hours: HoursOption = None,
+    trace: TraceOption = None,
     seed: Annotated[int, typer.Option("--seed", help="First seed of chance.")] = 1,
     runs: Annotated[int, typer.Option("--runs", help="Runs, each with the next seed.")] = 3,
     overrides: SetOption = None,
@@ -41,17 +47,10 @@ def simulate(  # noqa: PLR0917  # one parameter for each flag
         list[str] | None,
         typer.Option("--compare", metavar="PROFILE|PATH=VALUE", help="A second setting beside it; repeatable values."),
     ] = None,
-    failing: Annotated[str, typer.Option("--failing", metavar="SHARE", help="Attempts that fail, such as 2%.")] = "0%",
-    blind: Annotated[
-        list[str] | None,
-        typer.Option("--blind", metavar="START+LENGTH", help="The queue cannot be read: 1h+10m; repeatable."),
-    ] = None,
-    crash: Annotated[
-        list[str] | None, typer.Option("--crash", metavar="TIME", help="One worker is killed: 45m; repeatable.")
-    ] = None,
-    prices: Annotated[
-        Path | None, typer.Option("--prices", metavar="FILE", help="TOML with currency, vcpu_hour, gib_hour.")
-    ] = None,
+    failing: FailingOption = "0%",
+    blind: BlindOption = None,
+    crash: CrashOption = None,
+    prices: PricesOption = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="DIR", help="Write one SVG for each tier into this folder.")
     ] = None,

@@ -25,10 +25,11 @@ from taskgen.plan.collapse import collapsed
 from taskgen.plan.commands import worker_command
 from taskgen.plan.derivation import Derivation, Fact, Trail, collect, derive
 from taskgen.plan.egress import egress
-from taskgen.plan.environment import HEALTH_PORT, SDK_METRICS_PORT, SETTINGS_FOLDER, worker_env
+from taskgen.plan.environment import SETTINGS_FOLDER, worker_env
 from taskgen.plan.facts import profile_facts, tier_facts
 from taskgen.plan.model import Plan, QueuePlan, TaskPlan, TierPlan
 from taskgen.plan.pod import pod_plan
+from taskgen.plan.ports import HEALTH_PORT, SDK_METRICS_PORT
 from taskgen.plan.processes import beat, exporter, exporters
 from taskgen.plan.schedules import schedules
 from taskgen.profile.model import Profile

@@ -8,14 +8,11 @@ from datetime import timedelta
 from typing import Final
 
 from taskgen.plan.model import EnvVar, SecretMount
+from taskgen.plan.ports import HEALTH_PORT, SDK_METRICS_PORT
 from taskgen.profile.base import SecretKey
 from taskgen.profile.model import Profile
 from taskgen.profile.tier import Tier
 
-HEALTH_PORT: Final = 8081
-"""The library's health server ([Library 9]); 8001 stays free for the Hatchet SDK."""
-SDK_METRICS_PORT: Final = {"temporal": 8082, "hatchet": 8001}
-"""Servers of the SDKs themselves: ours to choose on Temporal, the default of the Hatchet SDK."""
 TLS_FOLDER: Final = "/etc/taskgen-tls"
 """Where certificates are mounted."""
 SETTINGS_FOLDER: Final = "/etc/taskgen"

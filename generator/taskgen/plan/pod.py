@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from taskgen.plan.environment import HEALTH_PORT, SDK_METRICS_PORT
+from taskgen.plan.ports import HEALTH_PORT, SDK_METRICS_PORT
 from taskgen.profile.application import Image
 from taskgen.profile.model import Profile
-from taskgen.profile.tier import Pod, Tier
+from taskgen.profile.pod import Pod
+from taskgen.profile.tier import Tier
 
 USER: Final = 10001
 """Numeric user and group of the rendered image ([Images]; `runAsNonRoot` cannot check a name)."""

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from taskgen.plan.derivation import derivation
-from taskgen.profile.tier import ScaleStep
+from taskgen.profile.scaling import ScaleStep
 
 UP_PERIOD: Final = timedelta(seconds=30)
 UP_PERCENT: Final = 100

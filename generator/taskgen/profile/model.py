@@ -22,7 +22,8 @@ from taskgen.profile.base import (
 )
 from taskgen.profile.operations import BootstrapStep, DeadLetter, Egress, Monitoring, Prices, Queue, Region, Schedule
 from taskgen.profile.paths import join
-from taskgen.profile.tier import Family, Pod, Tier
+from taskgen.profile.pod import Pod
+from taskgen.profile.tier import Family, Tier
 from taskgen.profile.workload import TaskPolicy
 
 Environment = Literal["dev", "staging", "prod"]

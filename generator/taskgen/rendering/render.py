@@ -39,17 +39,24 @@ def render(
         TemplateError: a template or target.yaml is wrong, or two files have one path.
     """
     artifacts: dict[str, Artifact] = {}
+    for spec, base in _wanted(plan, specs, roots, only):
+        for artifact in (*_files(spec, base, roots), *_copies(spec, trees)):
+            if artifact.path in artifacts:
+                raise TemplateError(f"templates/{spec.name}/target.yaml: two files are written to {artifact.path}")
+            artifacts[artifact.path] = artifact
+    return tuple(artifacts[path] for path in sorted(artifacts))
+
+
+def _wanted(
+    plan: Plan, specs: Mapping[str, TargetSpec], roots: Sequence[Path], only: str | None
+) -> Iterator[tuple[TargetSpec, dict[str, Any]]]:
+    """Yield the targets that the profile asks for, or the only one, with what their templates see."""
     files_of = _embedding(plan, specs, roots)
     for name, spec in sorted(specs.items()):
         options = getattr(plan.profile.targets, name, None)
-        if options is None or only not in (None, name):
-            continue
-        base = {"profile": plan.profile, "plan": plan, "options": options, "target": name, "files_of": files_of}
-        for artifact in (*_files(spec, base, roots), *_copies(spec, trees)):
-            if artifact.path in artifacts:
-                raise TemplateError(f"templates/{name}/target.yaml: two files are written to {artifact.path}")
-            artifacts[artifact.path] = artifact
-    return tuple(artifacts[path] for path in sorted(artifacts))
+        if options is not None and only in (None, name):
+            base = {"profile": plan.profile, "plan": plan, "options": options, "target": name, "files_of": files_of}
+            yield spec, base
 
 
 def _embedding(
@@ -116,12 +123,7 @@ def locate(
         roots: folders with templates.
         only: look into this target alone.
     """
-    files_of = _embedding(plan, specs, roots)
-    for name, spec in sorted(specs.items()):
-        options = getattr(plan.profile.targets, name, None)
-        if options is None or only not in (None, name):
-            continue
-        base = {"profile": plan.profile, "plan": plan, "options": options, "target": name, "files_of": files_of}
+    for spec, base in _wanted(plan, specs, roots, only):
         for found, template, context in _planned(spec, base, roots):
             if found == path:
                 return template, context

@@ -105,6 +105,11 @@ def one_provider_of_metrics(plan: Plan, others: Sequence[Plan]) -> Iterator[Brea
             yield Breach("targets.kubernetes.keda_namespace", what)
 
 
+def _named(alike: Sequence[str]) -> str:
+    """Name the first, and say how many more there are."""
+    return alike[0] + (f" and {len(alike) - 1} more" if len(alike) > 1 else "")
+
+
 @_across(
     "X01",
     "W/E/E",
@@ -117,8 +122,7 @@ def objects_have_names_of_their_own(plan: Plan, others: Sequence[Plan]) -> Itera
     for other in others:
         alike = sorted(_names(plan) & _names(other))
         for cluster, namespace in sorted(_places(plan) & _places(other))[:1] if alike else ():
-            more = f" and {len(alike) - 1} more" if len(alike) > 1 else ""
-            what = f"{other.profile.name} has {alike[0]}{more} in namespace {namespace} of cluster {cluster}, too"
+            what = f"{other.profile.name} has {_named(alike)} in namespace {namespace} of cluster {cluster}, too"
             yield Breach("targets.kubernetes.namespace", what)
 
 
@@ -173,8 +177,7 @@ def queues_belong_to_one_profile(plan: Plan, others: Sequence[Plan]) -> Iterator
             theirs = {queue.name: queue for queue in other.queues if queue.backend == backend and queue.tiers}
             alike = sorted(mine.keys() & theirs.keys())
             if alike and _same_server(backend, plan, other):
-                more = f" and {len(alike) - 1} more" if len(alike) > 1 else ""
-                what = f"{other.profile.name} serves queue {alike[0]}{more} of this server, too"
+                what = f"{other.profile.name} serves queue {_named(alike)} of this server, too"
                 differing = backend == "celery" and _arguments(plan, alike[0]) != _arguments(other, alike[0])
                 yield Breach(
                     _QUEUES_AT[backend],

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from taskgen.plan.model import Plan
 from taskgen.profile.paths import join
-from taskgen.profile.tier import Pod
+from taskgen.profile.pod import Pod
 from taskgen.rules.engine import Breach, rule
 
 LEAST_USER: Final = 10_000

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 from taskgen.plan.model import Plan, TierPlan
 from taskgen.profile.backends import Broker
 from taskgen.profile.paths import join
-from taskgen.profile.tier import Pod
+from taskgen.profile.pod import Pod
 
 PORTS: Final = {
     "redis": 6379,

@@ -6,7 +6,7 @@ from typing import Final
 
 from taskgen.plan.model import Plan, TierPlan
 from taskgen.profile.scalars import format_duration as text
-from taskgen.profile.tier import PrometheusSignal, SqlSignal
+from taskgen.profile.scaling import PrometheusSignal, SqlSignal
 from taskgen.rules.engine import Breach, rule
 from taskgen.rules.reading import options, scaled
 

@@ -46,11 +46,6 @@ def model_of(
         disturbances: what goes wrong.
     """
     kind, left_out = _kind(plan, tier)
-    signals = tuple(
-        Signal(_MEASURES[signal], tier.backlog_target if signal == "backlog" else tier.in_flight_target)
-        for signal in tier.signals
-        if isinstance(signal, str)
-    )
     left_out += [
         f"signal {name}: the others decide alone"
         for signal in tier.signals
@@ -64,20 +59,7 @@ def model_of(
         name=tier.name,
         table=durations.lognormal(tier.duration_p50.total_seconds(), tier.duration_p99.total_seconds(), limit=limit),
         worker=_worker(tier),
-        scaler=Scaler(
-            kind=kind if signals or kind == "fixed" else "fixed",
-            least=tier.min_replicas,
-            most=tier.max_replicas,
-            signals=signals,
-            behavior=Behavior(
-                Rules(window_s=_s(tier.scale_up_window), policies=_policies(tier.scale_up_policies)),
-                Rules(window_s=_s(tier.scale_down_window), policies=_policies(tier.scale_down_policies)),
-            ),
-            polling_s=_s(tier.polling_interval),
-            cooldown_s=_s(tier.cooldown),
-            fallback=Fallback(threshold=FAILURE_THRESHOLD, replicas=tier.fallback_replicas) if kind == "keda" else None,
-            floors=_floors(tier, seconds) if kind == "keda" else (),
-        ),
+        scaler=_scaler(tier, kind, seconds),
         goal=Goal(quantile=tier.wait_quantile, wait_s=_s(tier.wait_goal)),
         ending=_ending(tier),
         metric=_metric(tier, kind),
@@ -128,6 +110,29 @@ def _kind(plan: Plan, tier: TierPlan) -> tuple[Kind, list[str]]:
     if kind == "none":
         return "fixed", ["targets.kubernetes.autoscaler: none, so the least number of replicas stays"]
     return ("hpa" if kind == "hpa" else "keda"), []
+
+
+def _scaler(tier: TierPlan, kind: Kind, seconds: float) -> Scaler:
+    """Return the autoscaler as it is rendered; without a signal that is modelled nothing changes the size."""
+    signals = tuple(
+        Signal(_MEASURES[signal], tier.backlog_target if signal == "backlog" else tier.in_flight_target)
+        for signal in tier.signals
+        if isinstance(signal, str)
+    )
+    return Scaler(
+        kind=kind if signals else "fixed",
+        least=tier.min_replicas,
+        most=tier.max_replicas,
+        signals=signals,
+        behavior=Behavior(
+            Rules(window_s=_s(tier.scale_up_window), policies=_policies(tier.scale_up_policies)),
+            Rules(window_s=_s(tier.scale_down_window), policies=_policies(tier.scale_down_policies)),
+        ),
+        polling_s=_s(tier.polling_interval),
+        cooldown_s=_s(tier.cooldown),
+        fallback=Fallback(threshold=FAILURE_THRESHOLD, replicas=tier.fallback_replicas) if kind == "keda" else None,
+        floors=_floors(tier, seconds) if kind == "keda" else (),
+    )
 
 
 def _worker(tier: TierPlan) -> Worker:

@@ -6,7 +6,7 @@ import pytest
 
 from taskgen.plan import probes, steps
 from taskgen.plan.pod import label_value
-from taskgen.profile.tier import ScaleStep
+from taskgen.profile.scaling import ScaleStep
 from tests.support.manifests import plan_of
 
 MIB = 2**20
