@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.support.command import ROOT, taskgen
 from tests.support.servers import free_port
 from tests.support.workers import STOP_TIMEOUT_S, Running
@@ -113,6 +115,46 @@ class Fleet:
         command = self.plan["tiers"][tier]["command"]
         with self._run(self.arguments(tier, command, **extra), tmp / f"{tier}-{port}.log", port) as running:
             yield running.wait_ready() if ready else running.wait_started()
+
+    def container(self, name: str) -> Any:
+        """The first container of a rendered Deployment: command, variables and probes as a cluster is given them."""
+        (manifest,) = self.folder.glob(f"kubernetes/*/deployment-{name}.yaml")
+        document = yaml.safe_load(manifest.read_text())
+        return {**document["spec"]["template"]["spec"]["containers"][0], "deployment": document["spec"]}
+
+    @contextlib.contextmanager
+    def deployed(self, name: str, tmp: Path, *, port: int = 0, **more: str) -> Iterator[Running]:
+        """Run what a rendered Deployment runs until the block ends: its command with its variables, and no others.
+
+        Args:
+            name: of the Deployment.
+            tmp: where it runs and logs; it stands for the container's `/tmp`.
+            port: where it serves HTTP, where it does.
+            more: further variables.
+        """
+        container = self.container(name)
+        given = {entry["name"]: entry.get("value") for entry in container["env"]}
+        variables = {key: self.secrets[key] if value is None else value for key, value in given.items()}
+        variables |= {"TASK_SETTINGS_DIR": str(self.folder / "settings"), **more}
+        pairs = [f"{key}={value}" for key, value in variables.items()]
+        words = [*pairs, *self.in_container(container["command"], tmp)]
+        with self._run(["/usr/bin/env", *words], tmp / f"{name}.log", port) as running:
+            yield running
+
+    def in_container(self, command: Sequence[str], tmp: Path) -> list[str]:
+        """A rendered command with a folder of this machine in place of the container's `/tmp`."""
+        return [word.replace("/tmp/", f"{tmp}/") for word in command]  # noqa: S108 - the container's
+
+    def probe(self, command: Sequence[str], tmp: Path) -> subprocess.CompletedProcess[str]:
+        """Run the command of a rendered probe as the kubelet does."""
+        return subprocess.run(
+            self.in_container(command, tmp),
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
 
     @contextlib.contextmanager
     def exporter(self, tier: str, tmp: Path) -> Iterator[Running]:

@@ -10,4 +10,6 @@ CELERY_RESULT_BACKEND = os.environ.get("SHOP_RESULTS_URL", "redis://localhost:63
 CELERY_TASK_DEFAULT_QUEUE = "mails"
 CELERY_TASK_ROUTES = {"orders.tasks.*": {"queue": "orders"}}
 CELERY_TASK_ACKS_LATE = os.environ.get("SHOP_ACKS_LATE", "yes") == "yes"
-CELERY_BEAT_SCHEDULE = {"remind": {"task": "mails.tasks.remind", "schedule": 3600.0}}
+CELERY_BEAT_SCHEDULE = {
+    "remind": {"task": "mails.tasks.remind", "schedule": float(os.environ.get("SHOP_REMIND_SECONDS", "3600"))}
+}

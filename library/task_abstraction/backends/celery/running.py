@@ -13,6 +13,7 @@ from task_abstraction.differences import Difference, compare_queues, compare_slo
 
 INTERNAL = ("celery.", "task_abstraction.")
 """Tasks of Celery and of the library itself: nobody plans them."""
+ALIKE = "state the same in the application's settings and in backends.celery.broker.key_prefix"
 SCHEMES = {"rediss": "redis", "amqps": "amqp", "pyamqp": "amqp"}
 PORTS = {"redis": 6379, "amqp": 5672}
 
@@ -120,7 +121,10 @@ def _connection(consumer: Any, planned: Planned) -> Iterator[Difference]:  # noq
             )
     options = planned.settings.get("broker_transport_options") or {}
     really = connection.transport_options or {}
-    for name, value in options.items():
+    # Without settings nobody knows what was planned; with them an option that they lack was planned as absent.
+    identity = {"global_keyprefix"} & set(really) if planned.settings else set()
+    for name in sorted({*options, *identity}):
+        value = options.get(name)
         if name != "visibility_timeout" and really.get(name) != value:
             lost = name in {"global_keyprefix", "confirm_publish", "master_name"}
             yield Difference(
@@ -130,7 +134,7 @@ def _connection(consumer: Any, planned: Planned) -> Iterator[Difference]:  # noq
                 consequence="producers, workers and exporter do not mean the same queues, or a submit may be lost"
                 if lost
                 else "the broker is used otherwise than the plan counts on",
-                remedy="take it out of the application's settings",
+                remedy=ALIKE if name == "global_keyprefix" else "take it out of the application's settings",
                 unsafe=lost,
             )
     if "pickle" in (consumer.app.conf.accept_content or ()):

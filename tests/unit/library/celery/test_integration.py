@@ -77,6 +77,17 @@ def test_settings_of_the_connection_are_put_over_those_of_the_application(app, c
     ]
 
 
+def test_the_prefix_of_keys_stays_that_of_the_application(app):
+    """Its producers and its beat know no other: a worker with the profile's would wait where nobody sends."""
+    app.conf.broker_transport_options = {"global_keyprefix": "own:"}
+
+    apply(app.conf, {"broker_transport_options": {"global_keyprefix": "planned:", "visibility_timeout": 180}})
+    apply(app.conf, {"result_backend_transport_options": {"global_keyprefix": "planned:"}})
+
+    assert app.conf.broker_transport_options == {"global_keyprefix": "own:", "visibility_timeout": 180}
+    assert "global_keyprefix" not in app.conf.result_backend_transport_options
+
+
 def test_requests_of_the_application_stay_underneath():
     """A class of requests of its own still does what it does; a second worker start wraps nothing twice."""
 
@@ -132,7 +143,7 @@ class TestApplication:
 class TestRunning:
     """A consumer that is connected, compared with the plan."""
 
-    def consumer(self, app, *, pool=TaskPool, visibility=180, url="rediss://:**@h:6379//", **worker):
+    def consumer(self, app, *, pool=TaskPool, visibility=180, url="rediss://:**@h:6379//", options=(), **worker):
         """A consumer as Celery makes it, as far as it is looked at."""
         given = {"concurrency": 2, "time_limit": 60.0, "soft_time_limit": None, "autoscale": None, **worker}
         controller = SimpleNamespace(
@@ -143,17 +154,19 @@ class TestRunning:
         return SimpleNamespace(
             app=app,
             controller=controller,
-            connection=SimpleNamespace(as_uri=lambda: url, transport_options={"visibility_timeout": visibility}),
+            connection=SimpleNamespace(
+                as_uri=lambda: url, transport_options={"visibility_timeout": visibility, **dict(options)}
+            ),
             task_consumer=SimpleNamespace(queues=queues, channel=channel),
             initial_prefetch_count=given["concurrency"],
         )
 
-    def found(self, app, tier=TIER, plan=PLAN, **consumer):
+    def found(self, app, tier=TIER, plan=PLAN, prefix=(), **consumer):
         """Differences as text, the unsafe ones marked."""
         planned = Planned(
             tier=tier,
             plan=plan,
-            settings={"broker_transport_options": {"visibility_timeout": 180}},
+            settings={"broker_transport_options": {"visibility_timeout": 180, **dict(prefix)}},
             policies={"orders.charge": POLICY},
             broker_url="redis://h/0",
         )
@@ -209,6 +222,23 @@ class TestRunning:
 
         assert len(found) == len(expected), found
         assert all(text.startswith(begin) for text, begin in zip(found, expected, strict=True)), found
+
+    @pytest.mark.parametrize(
+        ("planned", "running", "expected"),
+        [("p:", "p:", None), ("p:", None, "planned p:, running none"), (None, "o:", "planned none, running o:")],
+        ids=str,
+    )
+    def test_another_prefix_of_keys(self, app, planned, running, expected):
+        """Worker and producers on one side, exporter and scaler on the other would mean other queues."""
+        given, has = ({} if value is None else {"global_keyprefix": value} for value in (planned, running))
+        found = self.found(app, prefix=given, options=has)
+
+        if expected is None:
+            assert found == []
+            return
+        begin = f"UNSAFE broker_transport_options['global_keyprefix'] of tier orders: {expected}: "
+        assert found[0].startswith(begin), found
+        assert found[0].endswith("in the application's settings and in backends.celery.broker.key_prefix")
 
     def test_tasks_that_declare_other_acknowledgement(self, app):
         """The flag of the task itself counts, not the setting."""
