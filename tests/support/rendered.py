@@ -123,21 +123,28 @@ class Fleet:
         return {**document["spec"]["template"]["spec"]["containers"][0], "deployment": document["spec"]}
 
     @contextlib.contextmanager
-    def deployed(self, name: str, tmp: Path, *, port: int = 0, **more: str) -> Iterator[Running]:
+    def deployed(
+        self, name: str, tmp: Path, *, port: int = 0, places: Mapping[str, str] | None = None, **more: str
+    ) -> Iterator[Running]:
         """Run what a rendered Deployment runs until the block ends: its command with its variables, and no others.
 
         Args:
             name: of the Deployment.
             tmp: where it runs and logs; it stands for the container's `/tmp`.
             port: where it serves HTTP, where it does.
+            places: what else this machine has elsewhere than the container.
             more: further variables.
         """
         container = self.container(name)
         given = {entry["name"]: entry.get("value") for entry in container["env"]}
         variables = {key: self.secrets[key] if value is None else value for key, value in given.items()}
-        variables |= {"TASK_SETTINGS_DIR": str(self.folder / "settings"), **more}
+        if "TASK_SETTINGS_DIR" in variables:
+            variables["TASK_SETTINGS_DIR"] = str(self.folder / "settings")
+        variables |= more
         pairs = [f"{key}={value}" for key, value in variables.items()]
         words = [*pairs, *self.in_container(container["command"], tmp)]
+        for there, here in (places or {}).items():
+            words = [word.replace(there, here) for word in words]
         with self._run(["/usr/bin/env", *words], tmp / f"{name}.log", port) as running:
             yield running
 

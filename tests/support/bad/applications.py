@@ -38,6 +38,14 @@ CASES = (
         files=celery("proj."),
     ),
     BadProfile(
+        id="a pool that Celery has and that is not supported",
+        expected=(
+            "profiles/bad.yaml:12:11 tiers.high.pool: must be prefork, threads, gevent or solo, not the text 'eventlet': "
+            "did you mean 'gevent'?"
+        ),
+        files=changed("    concurrency: 4\n", "    concurrency: 4\n    pool: eventlet\n"),
+    ),
+    BadProfile(
         id="a command in one text",
         expected=("profiles/bad.yaml:6:12 app.command: must be a list, not the text 'run shop': write ['run shop']"),
         files=command("run shop"),
