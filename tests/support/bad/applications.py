@@ -40,8 +40,8 @@ CASES = (
     BadProfile(
         id="a pool that Celery has and that is not supported",
         expected=(
-            "profiles/bad.yaml:12:11 tiers.high.pool: must be prefork, threads, gevent or solo, not the text 'eventlet': "
-            "did you mean 'gevent'?"
+            "profiles/bad.yaml:13:11 tiers.high.pool: must be prefork, threads, gevent or solo, not the text "
+            "'eventlet': did you mean 'gevent'?"
         ),
         files=changed("    concurrency: 4\n", "    concurrency: 4\n    pool: eventlet\n"),
     ),
