@@ -12,6 +12,7 @@ from task_abstraction.config import is_production, load_plan, read_setting, reda
 from task_abstraction.config.settings import SETTINGS
 from task_abstraction.discovery import import_tasks, look_in_working_directory
 from task_abstraction.errors import BackendNotConfigured, ConfigurationError, TaskBackendError
+from task_abstraction.output import say
 from task_abstraction.registry import get_available_backends
 
 OK, FAILED, WRONG_USAGE = 0, 1, 2
@@ -121,7 +122,7 @@ def check(settings: WorkerSettings) -> int:
 
     health = get_backend(settings.backend).check_health()
     for name, answer in health.checks.items():
-        print(f"{name}: {answer}")  # noqa: T201 - the output of the command
+        say(f"{name}: {answer}")
     return OK if health.ready else FAILED
 
 
@@ -136,11 +137,11 @@ def dry_run(settings: WorkerSettings, queues: Sequence[str]) -> int:
     for definition in job.tasks.values():
         backend.check_definition(definition)
     unserved = warn_unserved(backend, queues)
-    print(f"{backend.config}")  # noqa: T201 - the output of the command
+    say(f"{backend.config}")
     if backend.sealer.codec is not None:
-        print(f"payloads are encrypted with key {backend.sealer.codec.key_id}")  # noqa: T201
-    print(f"worker {job.name}: tier {job.tier.name}, queues {','.join(queues)}, {job.concurrency} slots")  # noqa: T201
-    print(f"{len(job.tasks)} tasks, {len(unserved)} without a queue that is served")  # noqa: T201
+        say(f"payloads are encrypted with key {backend.sealer.codec.key_id}")
+    say(f"worker {job.name}: tier {job.tier.name}, queues {','.join(queues)}, {job.concurrency} slots")
+    say(f"{len(job.tasks)} tasks, {len(unserved)} without a queue that is served")
     return FAILED if unserved else OK
 
 
@@ -177,7 +178,7 @@ def run(flags: argparse.Namespace, words: Sequence[str] = ()) -> int:
         return check(settings)
     if flags.list_tasks:
         import_tasks(settings.modules)
-        print(list_tasks(settings))  # noqa: T201 - the output of the command
+        say(list_tasks(settings))
         return OK
     queues = resolve_queues(flags.queues, warn=log.warning)
     prepare_environment(settings.backend, queues)
