@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-from task_abstraction.config import is_production, load_plan, read_setting, redact, resolve_queues
+from task_abstraction.config import is_production, load_plan, read_setting, resolve_queues
 from task_abstraction.config.settings import SETTINGS
 from task_abstraction.discovery import import_tasks, look_in_working_directory
-from task_abstraction.errors import BackendNotConfigured, ConfigurationError, TaskBackendError
+from task_abstraction.errors import BackendNotConfigured, ConfigurationError
 from task_abstraction.output import say
 from task_abstraction.registry import get_available_backends
+from task_abstraction.runtime.command import FAILED, run_command
 
-OK, FAILED, WRONG_USAGE = 0, 1, 2
+OK, WRONG_USAGE = 0, 2
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 DEFAULT_BACKEND = "celery"
 DEAD_LETTER_COMMAND = "dead-letter"
@@ -200,19 +201,15 @@ def run(flags: argparse.Namespace, words: Sequence[str] = ()) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point: exit code 0 clean stop, 1 failed start or check, 2 wrong usage."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    try:
+
+    def command() -> int:
         if words[:1] == [DEAD_LETTER_COMMAND]:
             from task_abstraction import dead_letter_command
 
             return dead_letter_command.run(words[1:])
         return run(parser().parse_args(words), words)
-    except TaskBackendError as error:
-        text = str(error)
-    except Exception as error:
-        log.debug("unexpected error", exc_info=True)
-        text = f"unexpected {type(error).__name__}: {error}. --log-level DEBUG shows where"
-    print(f"task-backend-worker: {redact(text)}", file=sys.stderr)  # noqa: T201 - the output of the command
-    return FAILED
+
+    return run_command("task-backend-worker", command)
 
 
 if __name__ == "__main__":
