@@ -27,7 +27,7 @@ GENERATOR_LAYERS = [
     {"__main__"},
 ]
 LIBRARY_LAYERS = [
-    {"errors"},
+    {"errors", "output"},
     {"models"},
     {"capabilities"},
     {"config"},
