@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,15 @@ def assert_points_down(path, root, layers):
     assert used <= below(layers, part), f"{part} must not import {sorted(used - below(layers, part))}"
 
 
+def known_of(root):
+    """Modules of a package, and those of the package that each knows, also where only a type is meant."""
+    modules = {
+        ".".join(path.relative_to(root.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in root.rglob("*.py")
+    }
+    return {name: (imports(parse(path)) & modules.keys()) - {name} for name, path in modules.items()}
+
+
 @pytest.mark.parametrize("path", sources(GENERATOR))
 class TestGenerator:
     """Rules of `generator/taskgen`."""
@@ -178,6 +188,19 @@ def test_no_backend_knows_another():
             neighbours = {name for name in names if name.split(".")[2] != folder.name}
             neighbours = {name for name in neighbours if (LIBRARY / "backends" / name.split(".")[2]).is_dir()}
             assert not neighbours, f"{path.name} imports {sorted(neighbours)}"
+
+
+@pytest.mark.parametrize("root", [GENERATOR, LIBRARY], ids=["generator", "library"])
+def test_no_modules_know_each_other_in_a_circle(root):
+    """Whoever reads a module need not read one that reads it: imports go one way, also those for types alone."""
+    known = known_of(root)
+    # An error carries the result that it tells of, and that result raises it.
+    known.get("task_abstraction.errors", set()).discard("task_abstraction.models")
+
+    try:
+        TopologicalSorter(known).prepare()
+    except CycleError as circle:
+        pytest.fail(f"these import each other in a circle: {', '.join(circle.args[1])}")
 
 
 def test_a_wrong_import_is_found():

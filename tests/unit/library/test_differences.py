@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from task_abstraction.config import QueuePlan, TierSettings, WorkerPlan
-from task_abstraction.differences import Difference, StartReport, compare_job
+from task_abstraction.differences import Difference, StartReport
 from task_abstraction.runtime.health_state import HealthState
 from task_abstraction.runtime.worker_metrics import WorkerMetrics
+from task_abstraction.serving import compare_job
 
 TIER = TierSettings(name="mail", backend="celery", queues=("mail",), concurrency=2, task={"time_limit_s": 60})
 PLAN = WorkerPlan(
