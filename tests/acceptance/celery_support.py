@@ -65,12 +65,13 @@ def redis_broker(redis: servers.Redis) -> Broker:
 def rabbitmq_broker(rabbitmq: servers.RabbitMQ, redis: servers.Redis) -> Broker:
     """A virtual host of its own; results in Redis."""
     name = f"test{next(_hosts)}"
-    _put(f"{rabbitmq.management_url}/api/vhosts/{name}", {})
+    put(f"{rabbitmq.management_url}/api/vhosts/{name}", {})
     url = rabbitmq.url.removesuffix("//") + f"/{name}"
     return Broker("rabbitmq", url, redis_broker(redis).results, rabbitmq.server, rabbitmq.management_url)
 
 
-def _put(url: str, body: object) -> None:
+def put(url: str, body: object) -> None:
+    """Put something by the management API."""
     parts = urlsplit(url)
     request = urllib.request.Request(  # noqa: S310 - our own server
         url.replace(f"{parts.username}:{parts.password}@", ""), method="PUT"

@@ -7,6 +7,7 @@ import subprocess
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import kombu
@@ -189,6 +190,18 @@ class TestFailedTasks:
 
         assert stage.producer.get_result(task_id, timeout=20).status == "failed"
         assert stage.listed("quiet") == []
+
+
+def test_what_expires_in_its_queue_is_told(stage):
+    """A start deadline that passes while no worker takes the task ends it, also where the broker could drop it."""
+    with stage.running.frozen():
+        soon = stage.producer.using(queue="quiet", expires=timedelta(seconds=1))
+        ids = [soon.submit("fail", "late") for _ in range(6)]
+        time.sleep(1.2)  # longer than they may wait
+    ended = [stage.producer.get_result(task_id, timeout=20) for task_id in ids]
+
+    assert {(one.status, one.error, one.attempts) for one in ended} == {("cancelled", "TaskRevokedError: expired", 0)}
+    assert stage.listed("quiet") == []
 
 
 class TestUnusableMessages:

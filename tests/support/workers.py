@@ -117,6 +117,15 @@ class Running:
         """Stop it and its children as the loss of a node does: silence, and connections that nobody closes."""
         self._signal_all(signal.SIGSTOP)
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop it and its children for a while."""
+        self._signal_all(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal_all(signal.SIGCONT)
+
     def _signal_all(self, number: int) -> None:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         for process in (self.pid, *map(int, children)):

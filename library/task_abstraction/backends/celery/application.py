@@ -26,6 +26,8 @@ from task_abstraction.errors import ConfigurationError
 SETTINGS_MODULE = "celeryconfig"
 POOL_TIMEOUT_S = 30.0
 """Longest wait for one of the `broker_pool_limit` connections that the threads of a process share."""
+STORE_TIMEOUT_S = 30.0
+"""Longest wait for an answer of a result store on Redis, which is asked twice; Celery's own is 120 s."""
 NO_RESULTS = "disabled://"
 """Celery's own name for having no result store."""
 # Settings that the code of Celery reads although its table of settings does not list them (celery 5.7.0, from source).
@@ -39,6 +41,7 @@ DEFAULTS: Mapping[str, Any] = {
     "broker_pool_acquire_timeout": POOL_TIMEOUT_S,
     "redis_socket_connect_timeout": CONNECT_TIMEOUT_S,
     "redis_socket_keepalive": True,
+    "redis_socket_timeout": STORE_TIMEOUT_S,
     "redis_retry_on_timeout": True,
     "result_expires": 86400,
     "worker_prefetch_multiplier": 1,

@@ -1,0 +1,325 @@
+"""RabbitMQ at its worst: it hangs, it takes no messages, readers of dead letters die or meet, processes fork."""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import kombu
+import pytest
+
+from task_abstraction import BackendUnavailable
+from task_abstraction.backends.celery import amqp_letters
+from task_abstraction.errors import DeadLettersBusy
+from tests.acceptance.celery_support import Broker, put, rabbitmq_broker, redis_broker
+from tests.support.servers import free_port, program, wait_until
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+LIMIT_S = 1
+"""Where a limit is to run out; the default is what a submit may take in production."""
+SHORT = {"broker_transport_options": {"read_timeout": LIMIT_S}, "broker_connection_timeout": LIMIT_S}
+FORK = multiprocessing.get_context("fork")
+LETTERS = [str(number) for number in range(6)]
+
+
+@pytest.fixture
+def broker(rabbitmq, redis) -> Broker:
+    """A virtual host of its own."""
+    return rabbitmq_broker(rabbitmq, redis)
+
+
+@pytest.fixture
+def backend(broker):
+    """A backend that gives up soon."""
+    with contextlib.closing(broker.producer(**SHORT)) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def stopped(broker: Broker) -> Iterator[None]:
+    """Let the broker hang: its connections stay, nobody answers."""
+    assert broker.server.process is not None
+    os.killpg(broker.server.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(broker.server.process.pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def alarm(broker: Broker) -> Iterator[None]:
+    """Let the broker have too little memory: it reads from nobody who publishes."""
+    _watermark(broker, "0")
+    try:
+        yield
+    finally:
+        _watermark(broker, "0.9")
+
+
+def _watermark(broker: Broker, share: str) -> None:
+    real = Path("/usr/lib/rabbitmq/bin/rabbitmqctl")  # the wrapper in sbin changes to another user
+    command = [str(real) if real.exists() else str(program("rabbitmqctl")), "set_vm_memory_high_watermark", share]
+    environment = {**os.environ, **broker.server.environment}
+    subprocess.run(command, check=True, capture_output=True, env=environment, timeout=60)
+
+
+def submitted(backend) -> str:
+    """A task of the queue `low_priority` that nobody runs."""
+    return backend.submit("export_report", 1)
+
+
+def waiting(broker: Broker) -> list[str]:
+    """Ids of the tasks that wait in the queue `low_priority`; takes them out."""
+    with kombu.Connection(broker.url) as connection, connection.channel() as channel:
+        found = []
+        while (message := channel.basic_get("low_priority", no_ack=True)) is not None:
+            found.append(message.headers["id"])
+        return found
+
+
+def ports_to(broker: Broker) -> set[str]:
+    """Local ports of the established connections of this process to the broker."""
+    own = {link.readlink().name for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    remote = f":{urlsplit(broker.url).port:04X}"
+    return {row[1] for row in rows if row[2].endswith(remote) and row[3] == "01" and f"socket:[{row[9]}]" in own}
+
+
+def in_threads(count: int, call) -> list[object]:
+    """What so many calls at once return or raise; a call that hangs fails the test."""
+    ended: list[object] = []
+
+    def one() -> None:
+        try:
+            ended.append(call())
+        except Exception as error:  # noqa: BLE001 - the caller looks at it
+            ended.append(error)
+
+    threads = [threading.Thread(target=one, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(ended) == count, f"{count - len(ended)} of {count} hang"
+    return ended
+
+
+class TestHanging:
+    """A broker that is there and does not answer."""
+
+    def test_a_submit_ends_and_is_not_repeated(self, broker, backend):
+        """On an open connection and on a new one, with a large message as well; what was sent once comes once."""
+        submitted(backend)
+        other = broker.producer(**SHORT)
+        with stopped(broker):
+            with pytest.raises(BackendUnavailable, match="has not confirmed the message for 1 s"):
+                submitted(backend)
+            with pytest.raises(BackendUnavailable):
+                submitted(backend)
+            with pytest.raises(BackendUnavailable):
+                other.submit("export_report", "x" * 20_000_000)
+            backend.close()
+            other.close()
+        submitted(backend)
+        assert len(waiting(broker)) <= 3
+
+    def test_an_interrupted_wait_leaves_no_confirm_to_the_next(self, broker, backend):
+        """py-amqp takes any confirm for its own: a submit after an interrupted one would succeed with nothing sent."""
+        submitted(backend)
+        with stopped(broker), pytest.raises(KeyboardInterrupt), interrupted_after(0.3):
+            submitted(backend)
+        with contextlib.closing(broker.producer()) as other:
+            submitted(other)  # its confirm comes after the one that nobody has read
+        with stopped(broker), pytest.raises(BackendUnavailable):
+            submitted(backend)
+
+    def test_a_cancel_ends(self, broker, backend):
+        """Celery repeats a broadcast without end, and waits for its confirm without end."""
+        task_id = submitted(backend)
+        with stopped(broker), pytest.raises(BackendUnavailable):
+            backend.cancel(task_id)
+
+    def test_many_threads_share_one_connection(self, broker):
+        """Submit and cancel need one connection each: two would let threads wait for each other for ever."""
+        with contextlib.closing(broker.producer(broker_pool_limit=1)) as backend:
+            ids = in_threads(6, lambda: submitted(backend))
+            in_threads(6, lambda: backend.cancel(ids[0]))
+            assert sorted(waiting(broker)) == sorted(ids)
+
+    def test_a_closed_backend_disturbs_no_other(self, broker):
+        """Both have one pool of connections: one closes, twice, again and again while threads submit with the other."""
+        with contextlib.closing(broker.producer()) as backend:
+            stop, closes = threading.Event(), []
+
+            def close_others() -> None:
+                while not stop.is_set():
+                    other = broker.producer()
+                    submitted(other)
+                    other.close()
+                    other.close()
+                    closes.append(1)
+
+            closing = threading.Thread(target=close_others, daemon=True)
+            closing.start()
+            ids = in_threads(8, lambda: [submitted(backend) for _ in range(20)])
+            stop.set()
+            closing.join(30)
+            assert closes
+            assert [one for one in ids if isinstance(one, Exception)] == []
+            assert len(waiting(broker)) == 8 * 20 + len(closes)
+
+
+@contextlib.contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """Let Ctrl-C come in the block."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_broker_that_is_short_of_memory_is_told(broker, backend):
+    """A submit ends in an error that says why, close ends, and afterwards the same backend works again."""
+    submitted(backend)
+    with alarm(broker):
+        with pytest.raises(BackendUnavailable, match="its memory or disk is short"):
+            _ = [submitted(backend) for _ in range(3)]  # another RabbitMQ may take the first one still
+        backend.close()
+    last, found = submitted(backend), waiting(broker)
+    assert last in found
+    assert len(found) == len(set(found)), "kombu sends again what may have been taken"
+
+
+def test_no_result_store_sends_nothing(broker):
+    """A task whose id could not be found later is refused before the broker has it; a hung store is bounded, too."""
+    away = f"redis://127.0.0.1:{free_port()}/0"
+    backend = Broker("rabbitmq", broker.url, away, broker.server).producer()
+    with contextlib.closing(broker.producer()) as other, contextlib.closing(backend):
+        first = submitted(other)
+        with pytest.raises(BackendUnavailable, match=str(urlsplit(away).port)):
+            submitted(backend)
+        assert waiting(broker) == [first]
+        assert other.app.conf.redis_socket_timeout <= 30
+
+
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_a_forked_child_leaves_the_connections_alone(kind, redis, request):
+    """Kombu shuts down in each child what the parent still uses: its next message is sent twice, or fails."""
+    broker = redis_broker(redis) if kind == "redis" else rabbitmq_broker(request.getfixturevalue("rabbitmq"), redis)
+    with contextlib.closing(broker.producer()) as backend:
+        submitted(backend)
+        before = ports_to(broker)
+        for target in (_nothing, lambda: (submitted(backend), backend.close())):
+            child = FORK.Process(target=target)
+            child.start()
+            child.join(30)
+            assert child.exitcode == 0
+        submitted(backend)
+        assert before
+        assert before <= ports_to(broker)
+
+
+def _nothing() -> None:
+    """A child that uses no broker."""
+
+
+@pytest.fixture(params=["classic", "quorum"])
+def letters(request, broker, backend):
+    """A queue with six dead letters, as the broker itself puts them there, and the store that reads them."""
+    arguments = {"x-queue-type": request.param}
+    with kombu.Connection(broker.url) as connection, connection.channel() as channel:
+        channel.queue_declare("orders.dlq", durable=True, auto_delete=False, arguments=arguments)
+        producer = kombu.Producer(channel)
+        for number in LETTERS:
+            headers = {"task": "export_report", "id": number}
+            producer.publish([[1], {}, {}], routing_key="orders.dlq", headers=headers)
+        ready = lambda: channel.queue_declare("orders.dlq", passive=True).message_count == len(LETTERS)  # noqa: E731
+        wait_until(ready, what="letters")
+    return backend.dead_letters()
+
+
+def ids_of(store) -> list[str]:
+    """What a reader sees, in its order."""
+    return [letter.id for letter in store.read("orders")]
+
+
+class TestReaders:
+    """Readers of one dead letter; what one of them holds is hidden from the others."""
+
+    def test_a_second_reader_is_told(self, broker, letters, monkeypatch):
+        """It waits, and says who is in its way: an empty list would be a lie."""
+        monkeypatch.setattr(amqp_letters, "OTHER_READER_S", 0.2)
+        told = []
+
+        def choose(letter) -> bool:
+            with contextlib.closing(broker.producer()) as other, pytest.raises(DeadLettersBusy) as caught:
+                other.dead_letters().read("orders")
+            told.append(str(caught.value))
+            return letter.id == "3"
+
+        assert [letter.id for letter in letters.purge("orders", choose)] == ["3"]
+        assert told[0].startswith("The dead letters of 'orders' are in use: another reader has held them")
+        assert ids_of(letters) == [number for number in LETTERS if number != "3"]
+
+    def test_readers_at_once_see_everything(self, letters):
+        """A loop that lists while others list: each sees all, in order."""
+        assert in_threads(8, lambda: ids_of(letters)) == [LETTERS] * 8
+
+    @pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # Celery 5.7 calls it
+    def test_an_interrupted_reader_takes_nothing_away(self, letters):
+        """Ctrl-C in the middle of a replay: what it has not sent stays, in its place."""
+
+        def choose(letter) -> bool:
+            if letter.id == "3":
+                raise KeyboardInterrupt
+            return letter.id == "1"
+
+        with pytest.raises(KeyboardInterrupt):
+            letters.replay("orders", choose, to="low_priority")
+        assert ids_of(letters) == [number for number in LETTERS if number != "1"]
+
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "falls silent"])
+    def test_a_reader_that_is_gone_hides_nothing(self, broker, letters, monkeypatch, number):
+        """The broker gives back what a dead reader held; one that is silent is missed by its heartbeat."""
+        monkeypatch.setattr(amqp_letters, "READER_HEARTBEAT_S", 1)
+        reads, holds = FORK.Pipe(duplex=False)
+
+        def hold(letter) -> bool:
+            if letter.id == LETTERS[-1]:
+                holds.send("all")
+                time.sleep(600)
+            return False
+
+        reader = FORK.Process(target=lambda: broker.producer().dead_letters().purge("orders", hold))
+        reader.start()
+        try:
+            assert reads.recv() == "all"
+            os.kill(reader.pid, number)
+            wait_until(lambda: ids_of(letters) == LETTERS, timeout_s=30, what="the letters")
+        finally:
+            reader.kill()
+            reader.join()
+
+    def test_a_limit_of_deliveries_drops_nothing(self, broker, letters):
+        """A policy wins over the arguments of the queue: each `list` counted as a delivery, the fourth found none."""
+        virtual_host = urlsplit(broker.url).path.removeprefix("/")
+        policy = {"pattern": ".*", "definition": {"delivery-limit": 2}, "apply-to": "queues"}
+        put(f"{broker.management}/api/policies/{virtual_host}/limit", policy)
+        seen = [ids_of(letters) for _ in range(8)]
+
+        assert seen == [LETTERS] * 8
+        assert json.loads(letters.read("orders")[0].body) == [[1], {}, {}]
