@@ -18,7 +18,7 @@ need("celery")
 
 from kombu import Queue  # noqa: E402
 
-from task_abstraction.backends.celery.letters import letter_of  # noqa: E402
+from task_abstraction.backends.celery.letters import letter_in, letter_of  # noqa: E402
 from task_abstraction.backends.celery.queues import (  # noqa: E402
     DELIVERY_LIMIT,
     declaration_of_dead_letter,
@@ -42,6 +42,28 @@ def message(body=b"[[1], {}, {}]", headers=HEADERS, payload=None, **properties):
         content_encoding="utf-8",
         delivery_info={"routing_key": "q"},
     )
+
+
+class TestForeign:
+    """What others put into a dead letter: it must not keep the rest from being listed."""
+
+    @pytest.mark.parametrize("changed", [{"message": 5}, {"error": None}, {"failed_at": 1}, {"id": ["a"]}])
+    def test_fields_of_another_kind_are_raw(self, changed):
+        """It looks like a letter, and is none."""
+        text = json.dumps({**json.loads(raw_letter("q", b"x", "y").to_json()), **changed})
+        assert from_json(text, "q").raw == text
+
+    @pytest.mark.parametrize("deaths", ["text", [], ["text"], [{}], 5])
+    def test_any_death_is_read(self, deaths):
+        """A producer may have written anything where the broker says why."""
+        letter = letter_in(message(headers={**HEADERS, "x-death": deaths}), "q")
+        assert (letter.id, letter.reason) == ("i1", "invalid")
+
+    def test_the_broker_says_when(self):
+        """The moment of the broker's own dead-lettering stays the same at each look, and `--older-than` finds it."""
+        death = {"reason": "delivery_limit", "time": datetime(2026, 1, 2, 3, 4, 5)}  # noqa: DTZ001 - as amqp reads it
+        letter = letter_in(message(headers={**HEADERS, "x-death": [death]}), "q")
+        assert (letter.failed_at, letter.reason) == ("2026-01-02T03:04:05.000+00:00", "worker_lost")
 
 
 class TestLetter:
