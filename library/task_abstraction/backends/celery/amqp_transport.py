@@ -1,8 +1,8 @@
-"""Connections to RabbitMQ on which nothing waits for ever, and on which no answer is taken for another one.
+"""Connections to RabbitMQ on which nothing waits for ever.
 
 py-amqp 5.3 waits for answers and confirms without a limit: with a broker that hangs, or takes no messages while its
-memory or disk is short, a submit would never end (measured). And it takes any confirm for the one that it waits for: a
-wait that was broken off must not leave its connection to the next publish.
+memory or disk is short, a submit would never end (measured). It takes any confirm for the one that it waits for, so a
+connection whose wait was broken off is closed; at once, because kombu would wait for the answer to its farewell.
 """
 
 # ruff: noqa: ANN401 - kombu and amqp are untyped here
