@@ -80,34 +80,24 @@ TierName = Annotated[str, ObjectName(40)]
 """A tier: 40 characters leave room for `worker-`, the application and KEDA's prefix within 63 (rule K15)."""
 
 
-def _queue_name(value: str) -> str:
+QueueName = Annotated[
+    str,
     # RabbitMQ and SQS limit names to 255 bytes; a comma separates queues on the worker's command line.
-    if not value or len(value.encode()) > 255 or not re.fullmatch(r"[A-Za-z0-9_.:\-]+", value):  # noqa: PLR2004
-        raise ValueError(f"{shown(value)} is not a queue name: letters, digits and _ . : - only, at most 255 bytes")
-    return value
-
-
-QueueName = Annotated[str, AfterValidator(_queue_name)]
+    Matching(r"[A-Za-z0-9_.:\-]{1,255}", "a queue name: letters, digits and _ . : - only, at most 255 bytes"),
+]
 """A queue: the characters that every broker takes."""
 
 
-def _glob(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.\-*?\[\]]{1,255}", value):
-        raise ValueError(f"{shown(value)} is not a task name or glob: letters, digits, _ . - and the wildcards * ? [ ]")
-    return value
-
-
-TaskGlob = Annotated[str, AfterValidator(_glob)]
+TaskGlob = Annotated[
+    str,
+    Matching(r"[A-Za-z0-9_.\-*?\[\]]{1,255}", "a task name or glob: letters, digits, _ . - and the wildcards * ? [ ]"),
+]
 """A task name, or a glob over task names such as `extract_*`."""
 
 
-def _env_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        raise ValueError(f"{shown(value)} is not the name of an environment variable: letters, digits and _")
-    return value
-
-
-EnvName = Annotated[str, AfterValidator(_env_name)]
+EnvName = Annotated[
+    str, Matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable: letters, digits and _")
+]
 """The name of an environment variable."""
 
 
@@ -134,23 +124,20 @@ Free = Annotated[Any, BeforeValidator(plain)]
 """A value of free form, in the types of JSON. A plain `Any` field would leak the types of the reader."""
 
 
-def _module(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\.\*)?", value, re.ASCII):
-        raise ValueError(f"{shown(value)} is not a Python module: write it with dots, such as docflow.tasks")
-    return value
-
-
-PythonModule = Annotated[str, AfterValidator(_module)]
+PythonModule = Annotated[
+    str,
+    Matching(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\.\*)?", "a Python module: write it with dots, such as docflow.tasks"),
+]
 """A dotted Python module."""
 
 
-def _relative(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*|\.", value):
-        raise ValueError(f"{shown(value)} is not a path inside the project: no '..', no leading '/', no spaces")
-    return value
-
-
-RelativePath = Annotated[str, AfterValidator(_relative)]
+RelativePath = Annotated[
+    str,
+    Matching(
+        r"[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*|\.",
+        "a path inside the project: no '..', no leading '/', no spaces",
+    ),
+]
 """A path below the project root."""
 
 
