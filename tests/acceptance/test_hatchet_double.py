@@ -95,18 +95,24 @@ class TestHatchetDouble:
     """Against the double; in this order, because the last one ends the worker."""
 
     def test_a_worker_registers_its_tasks(self, place):
-        """Limits, repetitions and queue of each task, under the namespace; then itself with slots, actions, labels."""
+        """Limits, repetitions and queue of each task, under the namespace; then itself with slots, actions, labels.
+
+        Slots for workflows are a worker of their own: beside them the engine would fill up those for tasks too late.
+        """
         (count,) = place.double.workflows["double_count"].tasks
         (stumble,) = place.double.workflows["double_stumble"].tasks
-        (registered,) = [one.request for one in place.double.workers.values()]
+        workflows, registered = (one.request for one in place.double.workers.values())
 
         assert (count.timeout, count.retries, stumble.retries) == ("90s", 0, 1)
         assert count.schedule_timeout == "24h"
         assert place.double.workflows["double_count"].description == "[queue parts]"
-        assert dict(registered.slot_config) == {"default": 3, "durable": 1000}
+        assert dict(registered.slot_config) == {"default": 3}
         assert {"double_count:count", "double_count.on.parts:count"} <= set(registered.actions)
-        assert "double_taskgen.workflow:taskgen.workflow" in registered.actions
         assert registered.labels["queue:parts"].int_value == 1
+        assert dict(workflows.slot_config) == {"durable": 1000}
+        assert workflows.actions == ["double_taskgen.workflow:taskgen.workflow"]
+        assert "queue:parts" not in workflows.labels, "its consumers would be counted twice"
+        assert not {*registered.actions} & {*workflows.actions}
 
     def test_a_result_comes_back(self, place):
         """Submit by name, run in the worker, report, read."""

@@ -17,15 +17,15 @@ def echo(document: dict[str, Any]) -> dict[str, Any]:
 def hold(gate: str) -> None:
     """Occupy a slot, and say so, until the gate opens."""
     place = Path(gate)
-    with place.with_suffix(".begun").open("a") as begun:
-        begun.write("x")
+    mark(str(place.with_suffix(".begun")))
     while not place.exists():
         time.sleep(LOOK_S)
 
 
-def stamp(place: str) -> None:
-    """Write down the time: the end of a batch, measured where it was worked off."""
-    Path(place).write_text(repr(time.time()))
+def mark(place: str) -> None:
+    """Leave a mark: the file's size tells how many tasks have run, its time when the last one did."""
+    with Path(place).open("a") as marks:
+        marks.write("x")
 
 
-BODIES = (echo, hold, stamp)
+BODIES = (echo, hold, mark)

@@ -89,9 +89,11 @@ class Bench:
     def submits(self) -> Block:
         """Each submit; the queue is empty again afterwards."""
         timer = Timer()
-        handles = [timer(lambda: self.client.submit("echo", DOCUMENT)) for _ in range(SUBMITS)]
-        for handle in handles:
-            self.client.value(handle)
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            marks = Path(folder, "marks")
+            for _ in range(SUBMITS):
+                timer(lambda: self.client.submit("mark", str(marks)))
+            _until(lambda: _size(marks) == SUBMITS)
         return timer.taken
 
     def trips(self) -> Block:
@@ -104,18 +106,17 @@ class Bench:
     def batch(self) -> Block:
         """Each of many queued tasks, from the moment when the workers may begin to the last one's body."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            gate, end = Path(folder, "gate"), Path(folder, "end")
-            holding = [self.client.submit("hold", str(gate)) for _ in range(self.concurrency)]
+            gate, marks = Path(folder, "gate"), Path(folder, "marks")
+            for _ in range(self.concurrency):
+                self.client.submit("hold", str(gate))
             _until(lambda: _size(gate.with_suffix(".begun")) == self.concurrency)
-            handles = [self.client.submit("echo", DOCUMENT) for _ in range(BATCH)]
-            last = self.client.submit("stamp", str(end))
+            for _ in range(BATCH):
+                self.client.submit("mark", str(marks))
             began, cpu = time.time(), cpu_s(self.worker)
             gate.touch()
-            _until(lambda: _size(end) > 0)
+            _until(lambda: _size(marks) == BATCH)
             cpu = cpu_s(self.worker) - cpu
-            taken = float(end.read_text()) - began
-            for handle in (*holding, *handles, last):
-                self.client.value(handle)
+            taken = marks.stat().st_mtime - began
         return {"wall": [taken / BATCH], "worker": [cpu / BATCH]}
 
 

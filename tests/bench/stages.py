@@ -149,6 +149,8 @@ def temporal(folder: Path, *, mode: str = "activity", concurrency: int = 4) -> I
 def hatchet(folder: Path, *, concurrency: int = 4) -> Iterator[Stage]:
     """The engine that HATCHET_CLIENT_* name."""
     engine = servers.hatchet_environment()
+    if "HATCHET_CLIENT_HOST_PORT" not in engine:
+        raise SystemExit("no engine: set HATCHET_CLIENT_TOKEN, _HOST_PORT and _SERVER_URL to those of one")
     namespace = f"b{secrets.token_hex(4)}"
     overrides = (
         f"backends.hatchet.host_port={engine['HATCHET_CLIENT_HOST_PORT']}",

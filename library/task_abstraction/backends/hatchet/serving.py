@@ -29,7 +29,7 @@ def serve(backend: TaskBackend, job: WorkerJob, runs: Runs, *, started: Callable
         hatchet,
         job,
         tasks_of(backend, hatchet, job, runs),
-        labels=worker.labels_of(job, rendered.get("labels", {})),
+        rendered=rendered,
         address=backend.address(),
         started=started,
         stop=backend.stop,
