@@ -74,7 +74,7 @@ GUARANTEED: Final[Mapping[str, Guarantee]] = {
     "R10": Guarantee(
         "Liveness sees a worker that is connected and consumes nothing",
         "library: a beat in the consumer's loop",
-        "unit/library/test_runtime.py::test_a_loop_that_stands_still_is_not_live",
+        "unit/library/test_health.py::test_a_loop_that_stands_still_is_not_live",
     ),
     "R14": Guarantee(
         "A task that failed for good is kept, not routed",
