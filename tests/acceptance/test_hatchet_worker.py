@@ -14,6 +14,7 @@ from task_abstraction import (
 )
 from task_abstraction.backends.hatchet.backend import HatchetBackend
 from task_abstraction.capabilities import WORKER_METRICS
+from task_abstraction.config import load_plan
 from tests.acceptance.hatchet_support import Fleet, Proxy, producing
 from tests.support.servers import free_port, wait_until
 from tests.support.workers import Running, families, http_get, samples
@@ -135,6 +136,16 @@ class TestResults:
         assert time.monotonic() - began < 3
         assert producer.get_result(task_id).status is TaskStatus.PENDING
         producer.cancel(task_id)
+
+    def test_a_slot_is_used_again_at_once(self, fleet, producer):
+        """Beside slots for workflows the engine would look for free ones once in 1.0 to 1.5 s: every so many tasks."""
+        slots, slow = load_plan(fleet.settings).tiers["file"].concurrency, 0
+        for _ in range(4 * slots):
+            began = time.monotonic()
+            producer.get_result(producer.submit(fleet.name("add"), {"x": 1}), timeout=20)
+            slow += time.monotonic() - began > 0.9
+
+        assert slow < 2
 
     def test_thirty_waits_from_a_loop_hold_no_thread(self, fleet, producer):
         """The async twins share one stream."""
