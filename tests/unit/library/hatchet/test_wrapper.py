@@ -106,6 +106,18 @@ def test_a_coroutine_is_awaited_with_its_context(setting):
     assert output == {"result": ["far_who", 2, "q"]}
 
 
+def test_progress_that_nobody_reads_is_said_once(caplog):
+    """A task that reports every percent writes one line, which names it, and goes on."""
+    from task_abstraction.backends.hatchet.wrapper import NoProgress
+
+    report = NoProgress("shifted")
+    report(1)
+    report(2)
+
+    (line,) = caplog.messages
+    assert "shifted" in line
+
+
 def test_an_error_that_may_be_repeated_is_raised_as_it_is(setting):
     """The engine repeats it."""
     with pytest.raises(OSError, match="no"):
