@@ -4,11 +4,14 @@ import base64
 import itertools
 import json
 import textwrap
+import threading
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import kombu
 
 from task_abstraction.backends.celery.backend import CeleryBackend
 from task_abstraction.config import BackendConfig, WorkerPlan
@@ -24,6 +27,8 @@ QUEUE_OF = {
     "export_report": "low_priority",
     "cleanup_documents": "low_priority",
 }
+MESSAGES = [str(number) for number in range(6)]
+"""Ids of what `publish` puts into a queue."""
 # Those below 16 belong to the tests that name one.
 _databases = itertools.count(16, 2)
 _hosts = itertools.count()
@@ -116,3 +121,30 @@ def write_settings(
         + celeryconfig
     )
     return {"TASK_SETTINGS_DIR": str(settings), "TASK_TIER": "low"}
+
+
+def publish(broker: Broker, queue: str, task: str) -> None:
+    """Put six messages into a queue that is there."""
+    with kombu.Connection(broker.url) as connection, connection.channel() as channel:
+        for number in MESSAGES:
+            headers = {"task": task, "id": number}
+            kombu.Producer(channel).publish([[1], {}, {}], routing_key=queue, headers=headers)
+
+
+def in_threads(count: int, call: Callable[[], object]) -> list[object]:
+    """What so many calls at once return or raise; a call that hangs fails the test."""
+    ended: list[object] = []
+
+    def one() -> None:
+        try:
+            ended.append(call())
+        except Exception as error:  # noqa: BLE001 - the caller looks at it
+            ended.append(error)
+
+    threads = [threading.Thread(target=one, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(ended) == count, f"{count - len(ended)} of {count} hang"
+    return ended

@@ -11,13 +11,18 @@ from typing import Any
 from celery.app.amqp import AMQP
 from kombu import Connection
 from kombu.connection import ConnectionPool, PooledConnection
+from kombu.exceptions import OperationalError
 from kombu.transport import pyamqp, redis
 from redis import SSLConnection
+from redis.exceptions import TimeoutError as NoAnswer
 
 from task_abstraction.backends.celery.amqp_transport import BoundedSSLTransport, BoundedTransport
 
 CONNECT_TIMEOUT_S = 5.0
 """Longest time for connecting to Redis, and as long again for TLS, where the settings give none."""
+
+ANSWER_TIMEOUT_S = 30.0
+"""Longest wait for an answer of a Redis as a broker; `socket_timeout` of the `broker_transport_options` wins."""
 
 
 class BoundedSSLConnection(SSLConnection):
@@ -46,7 +51,19 @@ class ThriftyChannel(redis.Channel):
 
     connection_class_ssl = BoundedSSLConnection
     socket_connect_timeout = CONNECT_TIMEOUT_S
+    socket_timeout = ANSWER_TIMEOUT_S
     _kept: Any = None
+
+    def _put(self, queue: str, message: Any, **options: Any) -> None:
+        """Put a message into its list, once: a Redis that hangs has it in its socket, and takes it as it goes on.
+
+        Raises:
+            OperationalError: it does not answer; kombu does not send again then, as it would after redis-py's error.
+        """
+        try:
+            super()._put(queue, message, **options)
+        except NoAnswer as error:
+            raise OperationalError(f"{error}; the task may run nevertheless") from error
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         make: Any = super()._create_client  # type: ignore[misc]  # absent from celery-types

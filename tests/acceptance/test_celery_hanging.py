@@ -1,13 +1,11 @@
-"""RabbitMQ at its worst: it hangs, it takes no messages, readers of dead letters die or meet, processes fork."""
+"""Brokers at their worst: they hang, or take no messages; threads that share few connections, processes that fork."""
 
 import contextlib
-import json
 import multiprocessing
 import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,9 +14,16 @@ import kombu
 import pytest
 
 from task_abstraction import BackendUnavailable
-from task_abstraction.backends.celery import amqp_letters
-from task_abstraction.errors import DeadLettersBusy
-from tests.acceptance.celery_support import Broker, put, rabbitmq_broker, redis_broker, write_settings
+from tests.acceptance.celery_support import (
+    MESSAGES,
+    Broker,
+    in_threads,
+    publish,
+    rabbitmq_broker,
+    redis_broker,
+    write_settings,
+)
+from tests.support import servers
 from tests.support.servers import free_port, program, wait_until
 from tests.support.workers import worker
 
@@ -27,7 +32,6 @@ LIMIT_S = 1
 """Where a limit is to run out; the default is what a submit may take in production."""
 SHORT = {"broker_transport_options": {"read_timeout": LIMIT_S}, "broker_connection_timeout": LIMIT_S}
 FORK = multiprocessing.get_context("fork")
-LETTERS = [str(number) for number in range(6)]
 
 
 @pytest.fixture
@@ -91,25 +95,6 @@ def ports_to(broker: Broker) -> set[str]:
     rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
     remote = f":{urlsplit(broker.url).port:04X}"
     return {row[1] for row in rows if row[2].endswith(remote) and row[3] == "01" and f"socket:[{row[9]}]" in own}
-
-
-def in_threads(count: int, call) -> list[object]:
-    """What so many calls at once return or raise; a call that hangs fails the test."""
-    ended: list[object] = []
-
-    def one() -> None:
-        try:
-            ended.append(call())
-        except Exception as error:  # noqa: BLE001 - the caller looks at it
-            ended.append(error)
-
-    threads = [threading.Thread(target=one, daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert len(ended) == count, f"{count - len(ended)} of {count} hang"
-    return ended
 
 
 class TestHanging:
@@ -212,11 +197,8 @@ def test_a_letter_that_cannot_be_written_is_written_later(broker, tmp_path):
     settings = write_settings(tmp_path, {}, celeryconfig=options, queues=queues)
     environment = broker.environment(**settings)
     with worker(environment, tmp_path, "--queues", "low_priority") as running:
-        with kombu.Connection(broker.url) as connection, running.frozen(), connection.channel() as channel:
-            for number in LETTERS:
-                headers = {"task": "of_tomorrow", "id": number}
-                kombu.Producer(channel).publish([[1], {}, {}], routing_key="low_priority", headers=headers)
-            connection.close()
+        with running.frozen():
+            publish(broker, "low_priority", "of_tomorrow")
             _watermark(broker, "0")
         try:
             wait_until(lambda: "cannot be written" in running.text(), timeout_s=30, what="a refused letter")
@@ -224,7 +206,7 @@ def test_a_letter_that_cannot_be_written_is_written_later(broker, tmp_path):
             _watermark(broker, "0.9")
         with contextlib.closing(broker.producer()) as backend:
             kept = backend.dead_letters()
-            wait_until(lambda: {one.id for one in kept.read("low_priority")} == set(LETTERS), what="the letters")
+            wait_until(lambda: {one.id for one in kept.read("low_priority")} == set(MESSAGES), what="the letters")
 
 
 def test_no_result_store_sends_nothing(broker):
@@ -237,6 +219,19 @@ def test_no_result_store_sends_nothing(broker):
             submitted(backend)
         assert waiting(broker) == [first]
         assert other.app.conf.redis_socket_timeout <= 30
+
+
+def test_a_redis_that_hangs_is_told(redis):
+    """As a broker: a submit ends, and what was sent once comes once when it goes on."""
+    with servers.redis() as own:
+        broker = Broker("redis", own.url(), redis_broker(redis).results, own.server)
+        options = {"socket_timeout": LIMIT_S}
+        with contextlib.closing(broker.producer(broker_transport_options=options)) as backend:
+            submitted(backend)
+            with stopped(broker), pytest.raises(BackendUnavailable, match="the task may run nevertheless"):
+                submitted(backend)
+            submitted(backend)
+            assert backend.queue_stats(["low_priority"])["low_priority"].waiting <= 3
 
 
 @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
@@ -258,91 +253,3 @@ def test_a_forked_child_leaves_the_connections_alone(kind, redis, request):
 
 def _nothing() -> None:
     """A child that uses no broker."""
-
-
-@pytest.fixture(params=["classic", "quorum"])
-def letters(request, broker, backend):
-    """A queue with six dead letters, as the broker itself puts them there, and the store that reads them."""
-    arguments = {"x-queue-type": request.param}
-    with kombu.Connection(broker.url) as connection, connection.channel() as channel:
-        channel.queue_declare("orders.dlq", durable=True, auto_delete=False, arguments=arguments)
-        producer = kombu.Producer(channel)
-        for number in LETTERS:
-            headers = {"task": "export_report", "id": number}
-            producer.publish([[1], {}, {}], routing_key="orders.dlq", headers=headers)
-        ready = lambda: channel.queue_declare("orders.dlq", passive=True).message_count == len(LETTERS)  # noqa: E731
-        wait_until(ready, what="letters")
-    return backend.dead_letters()
-
-
-def ids_of(store) -> list[str]:
-    """What a reader sees, in its order."""
-    return [letter.id for letter in store.read("orders")]
-
-
-class TestReaders:
-    """Readers of one dead letter; what one of them holds is hidden from the others."""
-
-    def test_a_second_reader_is_told(self, broker, letters, monkeypatch):
-        """It waits, and says who is in its way: an empty list would be a lie."""
-        monkeypatch.setattr(amqp_letters, "OTHER_READER_S", 0.2)
-        told = []
-
-        def choose(letter) -> bool:
-            with contextlib.closing(broker.producer()) as other, pytest.raises(DeadLettersBusy) as caught:
-                other.dead_letters().read("orders")
-            told.append(str(caught.value))
-            return letter.id == "3"
-
-        assert [letter.id for letter in letters.purge("orders", choose)] == ["3"]
-        assert told[0].startswith("The dead letters of 'orders' are in use: another reader has held them")
-        assert ids_of(letters) == [number for number in LETTERS if number != "3"]
-
-    def test_readers_at_once_see_everything(self, letters):
-        """A loop that lists while others list: each sees all, in order."""
-        assert in_threads(8, lambda: ids_of(letters)) == [LETTERS] * 8
-
-    @pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # Celery 5.7 calls it
-    def test_an_interrupted_reader_takes_nothing_away(self, letters):
-        """Ctrl-C in the middle of a replay: what it has not sent stays, in its place."""
-
-        def choose(letter) -> bool:
-            if letter.id == "3":
-                raise KeyboardInterrupt
-            return letter.id == "1"
-
-        with pytest.raises(KeyboardInterrupt):
-            letters.replay("orders", choose, to="low_priority")
-        assert ids_of(letters) == [number for number in LETTERS if number != "1"]
-
-    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "falls silent"])
-    def test_a_reader_that_is_gone_hides_nothing(self, broker, letters, monkeypatch, number):
-        """The broker gives back what a dead reader held; one that is silent is missed by its heartbeat."""
-        monkeypatch.setattr(amqp_letters, "READER_HEARTBEAT_S", 1)
-        reads, holds = FORK.Pipe(duplex=False)
-
-        def hold(letter) -> bool:
-            if letter.id == LETTERS[-1]:
-                holds.send("all")
-                time.sleep(600)
-            return False
-
-        reader = FORK.Process(target=lambda: broker.producer().dead_letters().purge("orders", hold))
-        reader.start()
-        try:
-            assert reads.recv() == "all"
-            os.kill(reader.pid, number)
-            wait_until(lambda: ids_of(letters) == LETTERS, timeout_s=30, what="the letters")
-        finally:
-            reader.kill()
-            reader.join()
-
-    def test_a_limit_of_deliveries_drops_nothing(self, broker, letters):
-        """A policy wins over the arguments of the queue: each `list` counted as a delivery, the fourth found none."""
-        virtual_host = urlsplit(broker.url).path.removeprefix("/")
-        policy = {"pattern": ".*", "definition": {"delivery-limit": 2}, "apply-to": "queues"}
-        put(f"{broker.management}/api/policies/{virtual_host}/limit", policy)
-        seen = [ids_of(letters) for _ in range(8)]
-
-        assert seen == [LETTERS] * 8
-        assert json.loads(letters.read("orders")[0].body) == [[1], {}, {}]
