@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -56,15 +57,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _collected(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Collect what tests with servers leave in reference cycles before another module runs.
+    """Free what tests with servers leave in kombu's pools and in reference cycles before another module runs.
 
-    Canvas leaves results in reference cycles: the collector closes their sockets in any order, and the warning would be
-    an error of whatever test runs just then.
+    A pool keeps the connections of an address for the life of the process, also to a server that has ended, and canvas
+    leaves results in cycles: the collector closes their sockets in any order, and the warning would be an error of
+    whatever test runs just then.
     """
     yield
     if {"acceptance", "contract"} & set(request.path.parts):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
+            if pools := sys.modules.get("kombu.pools"):
+                pools.reset()
             gc.collect()
 
 
