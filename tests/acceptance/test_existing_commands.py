@@ -190,6 +190,20 @@ class TestCommands:
         assert "task_queue_" in asked
         assert not any(word in asked for word in ("task_worker_", "task_failed_total", "task_started_total"))
 
+    def test_the_exporter_counts_what_waits_and_who_serves(self, own, tmp_path):
+        """Autoscaler and alerts ask it alone for such a worker; a queue that nobody serves is told from one that is."""
+        for _ in range(3):
+            own.submit(0.1, "slow")
+        port = free_port()
+        places = {"--port=9808": f"--port={port}"}
+        with own.fleet.deployed("task-backend-exporter", tmp_path, port=port, places=places) as exporter:
+            exporter.wait_ready()
+            wait_until(lambda: exporter.sum_of("task_queue_depth", queue="slow", tier="slow") == 3, what="the backlog")
+
+            assert exporter.get("/scaling/slow")[0] == 200
+            assert exporter.sum_of("task_queue_consumers", queue="slow") == 0
+            wait_until(lambda: exporter.sum_of("task_queue_consumers", queue="rest") == 1, what="the consumer")
+
     def test_sigterm_drains_inside_the_planned_grace(self, own, tmp_path):
         """What runs ends, the process ends with 0 before the cluster would kill it, and the next one goes on."""
         grace = own.container["deployment"]["template"]["spec"]["terminationGracePeriodSeconds"]
@@ -202,16 +216,3 @@ class TestCommands:
         with own.fleet.deployed("worker-fast", tmp_path, places=PLACES) as following:
             assert answer() == "rested 3 s"
             assert "resting" not in following.text(), "the first one ended it"
-
-
-def test_the_exporter_counts_what_waits_for_it(own, tmp_path):
-    """The backlog of a tier is what its autoscaler asks for; nobody else counts for such a worker."""
-    for _ in range(3):
-        own.submit(0.1, "slow")
-    port = free_port()
-    places = {"--port=9808": f"--port={port}"}
-    with own.fleet.deployed("task-backend-exporter", tmp_path, port=port, places=places) as exporter:
-        exporter.wait_ready()
-        wait_until(lambda: exporter.sum_of("task_queue_depth", queue="slow", tier="slow") == 3, what="the backlog")
-
-        assert exporter.get("/scaling/slow")[0] == 200
