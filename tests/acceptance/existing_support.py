@@ -1,9 +1,12 @@
 """What the tests of existing Celery applications share: the web shop, rendered with a broker of this machine."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from celery import Celery
 
+from task_abstraction.backends.celery.results import close_idle, close_store
 from tests.acceptance.celery_support import Broker
 from tests.support.command import ROOT
 from tests.support.rendered import Fleet
@@ -11,6 +14,18 @@ from tests.support.servers import wait_until
 
 WEBSHOP = ROOT / "examples" / "webshop"
 QUEUE = "orders"
+
+
+@contextlib.contextmanager
+def producer_of(broker: Broker) -> Iterator[Celery]:
+    """A producer by plain Celery, whose own `close` leaves every connection open."""
+    producer = Celery("producer", broker=broker.url, backend=broker.results, set_as_current=False)
+    try:
+        yield producer
+    finally:
+        close_store(producer.backend)
+        close_idle(producer.pool)
+        producer.close()
 
 
 @dataclass(frozen=True)

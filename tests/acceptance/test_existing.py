@@ -7,11 +7,10 @@ import uuid
 
 import kombu
 import pytest
-from celery import Celery
 
 from task_abstraction.config import BackendConfig, WorkerPlan
 from tests.acceptance.celery_support import rabbitmq_broker, redis_broker
-from tests.acceptance.existing_support import QUEUE, Shop, render
+from tests.acceptance.existing_support import QUEUE, Shop, producer_of, render
 from tests.support.servers import wait_until
 from tests.support.workers import Running
 
@@ -24,9 +23,8 @@ def shop(request, redis, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     on_redis = request.param == "redis"
     broker = redis_broker(redis) if on_redis else rabbitmq_broker(request.getfixturevalue("rabbitmq"), redis)
-    producer = Celery("shop", broker=broker.url, backend=broker.results, set_as_current=False)
-    yield Shop(broker, render(folder / "out", broker), str(folder / "database"), producer)
-    producer.close()
+    with producer_of(broker) as producer:
+        yield Shop(broker, render(folder / "out", broker), str(folder / "database"), producer)
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +112,7 @@ def test_a_setting_that_could_lose_work_keeps_production_from_being_ready(redis,
     threads = ["tiers.orders.pool=threads", "tiers.orders.task.soft_time_limit=null"]
     fleet = render(tmp_path / "out", broker, *threads)
     database = {"SHOP_DATABASE": str(tmp_path / "database"), "SHOP_ACKS_LATE": "no"}
-    producer = Celery("shop", broker=broker.url, backend=broker.results, set_as_current=False)
-    with producer, fleet.worker("orders", tmp_path, ready=False, **database) as worker:
+    with producer_of(broker) as producer, fleet.worker("orders", tmp_path, ready=False, **database) as worker:
         status, answer = worker.get("/readyz")
         failed = producer.send_task("orders.tasks.charge", ["o5", 0.0], queue=QUEUE)
         letter = Shop(broker, fleet, "", producer).letter_of(failed.id)

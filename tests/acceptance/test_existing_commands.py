@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from celery import Celery
 
 from tests.acceptance.celery_support import redis_broker
+from tests.acceptance.existing_support import producer_of
 from tests.support.command import ROOT, taskgen
 from tests.support.rendered import Fleet
 from tests.support.servers import free_port, wait_until
@@ -110,7 +110,7 @@ def on_celery(redis, tmp_path_factory):
     secrets = {"CELERY_BROKER_URL": broker.url, "CELERY_RESULT_BACKEND": broker.results}
     fleet = render(folder, "celery_worker.py", "stats", backends, **secrets)
     with (
-        Celery("own", broker=broker.url, backend=broker.results, set_as_current=False) as producer,
+        producer_of(broker) as producer,
         fleet.deployed("worker-fast", folder, places=PLACES) as worker,
     ):
 

@@ -4,10 +4,9 @@ import json
 import signal
 
 import pytest
-from celery import Celery
 
 from tests.acceptance.celery_support import redis_broker
-from tests.acceptance.existing_support import Shop, render
+from tests.acceptance.existing_support import Shop, producer_of, render
 from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.server
@@ -36,7 +35,7 @@ def shop(pool, redis, tmp_path_factory):
     broker = redis_broker(redis)
     slots = f"tiers.orders.concurrency={'auto' if pool == 'solo' else SLOTS[pool]}"
     fleet = render(folder / "out", broker, f"tiers.orders.pool={pool}", slots, *FACTS)
-    with Celery("shop", broker=broker.url, backend=broker.results, set_as_current=False) as producer:
+    with producer_of(broker) as producer:
         yield Shop(broker, fleet, str(folder / "database"), producer)
 
 
