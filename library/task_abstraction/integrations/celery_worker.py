@@ -60,7 +60,7 @@ def adopt(worker: Any) -> None:  # noqa: ANN401 - Celery's WorkController, befor
     known = {name: (queue,) if queue in served else () for name, queue in routes.items()}
     metrics.expect({**known, UNKNOWN_TASK: served})
     letters = LetterWriter(app, kind=app.connection_for_write().transport.driver_type, wants=plan.keeps_dead_letters)
-    measure_with(metrics, letters)
+    measure_with(app, metrics, letters)
     for task in app.tasks.values():
         task.Request = metered(symbol_by_name(task.Request))
     trace.LOG_SUCCESS = SUCCESS_LINE
@@ -71,7 +71,7 @@ def adopt(worker: Any) -> None:  # noqa: ANN401 - Celery's WorkController, befor
         report.set("application", compare_application(app, plan, routes))
         planned = _planned(plan, tier, rendered, {name for name, queue in routes.items() if queue in served})
         app.steps["consumer"].add(comparison_step(report, lambda _: planned))
-    _serve(health, metrics, tier)
+    _serve(app, health, metrics, tier)
 
 
 def tier_of(plan: WorkerPlan, served: tuple[str, ...]) -> TierSettings | None:
@@ -163,7 +163,7 @@ def _leave(task: Any = None, **_: object) -> None:  # noqa: ANN401
     CURRENT.set(getattr(task.request, "task_abstraction_outer", None))
 
 
-def _serve(health: HealthState, metrics: WorkerMetrics, tier: TierSettings | None) -> None:
+def _serve(app: Any, health: HealthState, metrics: WorkerMetrics, tier: TierSettings | None) -> None:  # noqa: ANN401 - a Celery application
     server = HttpService(health_routes(health, metrics.registry), port=read_setting("health_port")).start()
 
     def draining(**_: object) -> None:
@@ -175,6 +175,6 @@ def _serve(health: HealthState, metrics: WorkerMetrics, tier: TierSettings | Non
 
     signals.worker_shutting_down.connect(draining, weak=False)
     signals.worker_shutdown.connect(ended, weak=False)
-    signals.worker_process_init.connect(in_children(lambda: None), weak=False)
+    signals.worker_process_init.connect(in_children(app, lambda: None), weak=False)
     name = "without a plan" if tier is None else f"of tier {tier.name}"
     log.info("a worker %s, health port %d", name, server.port)

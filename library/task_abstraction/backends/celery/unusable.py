@@ -180,7 +180,7 @@ def unusable_step(writer: LetterWriter, metrics: WorkerMetrics | None) -> type[A
 
         def start(self, consumer: Any) -> None:  # noqa: ANN401
             unusable = Unusable(consumer, writer, metrics)
-            serving(unusable.served)
+            serving(consumer.app, unusable.served)
             for name in ("on_unknown_task", "on_unknown_message", "on_invalid_task", "on_decode_error"):
                 setattr(consumer, name, getattr(unusable, name))
             consumer.task_consumer.on_decode_error = unusable.on_decode_error

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from celery import bootsteps, signals
+from celery import Celery, bootsteps, signals
 from celery.app import trace
 from celery.worker import state as worker_state
 
@@ -125,14 +125,14 @@ def configure(app: LibraryCelery, job: WorkerJob, letters: LetterWriter, plan: W
     register_all(app, job.tasks, job.policies, pool=tier.pool)
 
 
-def in_children(forget: Callable[[], None]) -> Callable[..., None]:
+def in_children(app: Celery, forget: Callable[[], None]) -> Callable[..., None]:
     """A receiver of `worker_process_init` for children alone: the solo pool sends it in the worker itself."""
     worker = os.getpid()
 
     def started(**_: object) -> None:
         if os.getpid() != worker:
             # The locks and the registry of the parent mean nothing in a child.
-            measure_with(None)
+            measure_with(app, None)
             forget()
 
     return started
@@ -164,12 +164,12 @@ def run(
     connections = (
         (signals.setup_logging, keep_our_logging),
         (signals.worker_shutting_down, draining),
-        (signals.worker_process_init, in_children(forget_job)),
+        (signals.worker_process_init, in_children(app, forget_job)),
         (signals.worker_process_shutdown, child_ends),
     )
     for signal, receiver in connections:
         signal.connect(receiver, weak=False)
-    measure_with(job.metrics, letters)
+    measure_with(app, job.metrics, letters)
     trace.LOG_SUCCESS = SUCCESS_LINE
     try:
         worker = app.Worker(
@@ -188,7 +188,7 @@ def run(
         )
         worker.start()
     finally:
-        measure_with(None)
+        measure_with(app, None)
         for signal, receiver in connections:
             signal.disconnect(receiver)
     if worker.exitcode and not job.stop.is_set():
