@@ -121,7 +121,7 @@ Choice = Callable[[DeadLetter], bool]
 
 
 class DeadLetterStore(Protocol):
-    """Where a backend keeps its dead letters. Several operators at once may see only a part each."""
+    """Where a backend keeps its dead letters; where a reader hides them, a second one raises `DeadLettersBusy`."""
 
     def read(self, queue: str) -> list[DeadLetter]:
         """Every letter of a queue, the oldest first."""

@@ -27,7 +27,7 @@ QUEUE_OF = {
     "export_report": "low_priority",
     "cleanup_documents": "low_priority",
 }
-MESSAGES = [str(number) for number in range(6)]
+MESSAGES = [str(number) for number in range(12)]
 """Ids of what `publish` puts into a queue."""
 # Those below 16 belong to the tests that name one.
 _databases = itertools.count(16, 2)
@@ -124,7 +124,7 @@ def write_settings(
 
 
 def publish(broker: Broker, queue: str, task: str) -> None:
-    """Put six messages into a queue that is there."""
+    """Put messages into a queue that is there."""
     with kombu.Connection(broker.url) as connection, connection.channel() as channel:
         for number in MESSAGES:
             headers = {"task": task, "id": number}

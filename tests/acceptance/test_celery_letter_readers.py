@@ -12,6 +12,8 @@ import kombu
 import pytest
 
 from task_abstraction.backends.celery import amqp_letters
+from task_abstraction.backends.celery.letters import MARK
+from task_abstraction.dead_letters import DeadLetter
 from task_abstraction.errors import DeadLettersBusy
 from tests.acceptance.celery_support import MESSAGES, Broker, in_threads, publish, put, rabbitmq_broker
 from tests.support.servers import wait_until
@@ -27,13 +29,29 @@ def broker(rabbitmq, redis) -> Broker:
     return rabbitmq_broker(rabbitmq, redis)
 
 
+def put_letters(channel) -> None:
+    """Put letters into a dead letter as a worker does, one for each second."""
+    for number in MESSAGES:
+        letter = DeadLetter(
+            id=number,
+            queue="orders",
+            reason="error",
+            error="ValueError: x",
+            failed_at=f"2026-01-01T00:00:{number:0>2}.000+00:00",
+            task_id=number,
+            task="export_report",
+            message={"headers": {"task": "export_report", "id": number}, "body": "[[1], {}, {}]"},
+        )
+        kombu.Producer(channel).publish(letter.to_json().encode(), routing_key="orders.dlq", headers={MARK: 1})
+
+
 @pytest.fixture(params=["classic", "quorum"])
 def letters(request, broker):
-    """A queue with six dead letters, as the broker itself puts them there, and the store that reads them."""
+    """A queue with dead letters, and the store that reads them."""
     arguments = {"x-queue-type": request.param}
     with kombu.Connection(broker.url) as connection, connection.channel() as channel:
         channel.queue_declare("orders.dlq", durable=True, auto_delete=False, arguments=arguments)
-        publish(broker, "orders.dlq", "export_report")
+        put_letters(channel)
         ready = lambda: channel.queue_declare("orders.dlq", passive=True).message_count == len(MESSAGES)  # noqa: E731
         wait_until(ready, what="letters")
     with contextlib.closing(broker.producer()) as backend:
@@ -66,6 +84,26 @@ class TestReaders:
     def test_readers_at_once_see_everything(self, letters):
         """A loop that lists while others list: each sees all, in order."""
         assert in_threads(8, lambda: ids_of(letters)) == [MESSAGES] * 8
+
+    @pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # Celery 5.7 calls it
+    def test_a_letter_that_was_written_twice_is_replayed_once(self, broker, letters):
+        """A worker that dies after its letter writes another one later: the task runs once all the same."""
+        with kombu.Connection(broker.url) as connection, connection.channel() as channel:
+            put_letters(channel)
+            wait_until(lambda: len(ids_of(letters)) == 2 * len(MESSAGES), what="both")
+            channel.queue_declare("again", durable=True, auto_delete=False)
+            replayed = letters.replay("orders", lambda _: True, to="again")
+            answer = channel.queue_declare("again", passive=True)
+
+        assert [letter.id for letter in replayed] == sorted(MESSAGES * 2, key=int)
+        assert (answer.message_count, ids_of(letters)) == (len(MESSAGES), [])
+
+    def test_what_others_put_there_keeps_its_order(self, broker, letters):
+        """A letter without a time of its own: a quorum queue that gives back by itself shuffles ten or more."""
+        letters.purge("orders", lambda _: True)
+        publish(broker, "orders.dlq", "export_report")
+        wait_until(lambda: len(ids_of(letters)) == len(MESSAGES), what="the messages")
+        assert [ids_of(letters) for _ in range(3)] == [MESSAGES] * 3
 
     @pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # Celery 5.7 calls it
     def test_an_interrupted_reader_takes_nothing_away(self, letters):

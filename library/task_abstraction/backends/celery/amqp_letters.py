@@ -85,14 +85,24 @@ class _Walk:
         return len(self._held)
 
     def letters(self, count: int) -> Iterator[tuple[DeadLetter, Remove]]:
-        """So many letters, each with what removes it."""
+        """So many letters, the oldest first, each with what removes it.
+
+        A quorum queue puts back what a dead reader held in any order (RabbitMQ 3.10, measured).
+        """
         place = Queue(self._name)(self._channel)
-        for _ in range(count):
-            message = place.get(no_ack=False)
-            if message is None:
-                return
+        while len(self._held) < count and (message := place.get(no_ack=False)) is not None:
             self._held[message.delivery_tag] = message
-            yield letter_in(message, self._queue), functools.partial(self._remove, message)
+        found = [(letter_in(message, self._queue), message) for message in self._held.values()]
+        found.sort(key=lambda pair: pair[0].failed_at)
+        self._held = {message.delivery_tag: message for _, message in found}
+        for letter, message in found:
+            yield letter, functools.partial(self._remove, message)
+
+    def give_back(self) -> None:
+        """Put back what was not removed, in its order; where the connection has gone, the broker does it."""
+        with contextlib.suppress(amqp.exceptions.AMQPError, OSError):
+            for message in self._held.values():
+                message.requeue()
 
     def _remove(self, message: Any) -> None:
         message.ack()
@@ -138,10 +148,12 @@ def walk_amqp(app: Any, queue: str) -> Iterator[Iterator[tuple[DeadLetter, Remov
         _claim(connection, queue)
         name = dead_letter_queue(queue)
         count = _ready(connection, name)
-        # Closing the channel gives back, in their places, the messages that were not acknowledged.
         with connection.channel() as channel:
             walk = _Walk(channel, queue, app.sealer)
-            yield walk.letters(count)
-            renewed_or_held = walk.held
-            walk.renew()
-        _wait_until_given_back(connection, name, renewed_or_held)
+            try:
+                yield walk.letters(count)
+                kept = walk.held
+                walk.renew()
+            finally:
+                walk.give_back()
+        _wait_until_given_back(connection, name, kept)

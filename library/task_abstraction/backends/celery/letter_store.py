@@ -36,12 +36,19 @@ class CeleryLetterStore:
             return [opened_letter(letter, self._app.sealer) for letter, _ in letters]
 
     def replay(self, queue: str, choose: Choice, *, to: str | None = None) -> list[DeadLetter]:
-        """Send the chosen letters again, each before it is removed; what is no message stays."""
+        """Send the chosen letters again, each before it is removed; what is no message stays.
+
+        Who writes a letter may die before it hears that the broker has it, and leave two: their task is sent once.
+        """
+        sent: set[tuple[str, bytes]] = set()
 
         def send(letter: DeadLetter) -> bool:
             if letter.message is None:
                 return False
-            self._send(letter, to or queue)
+            task = (letter.task_id or "", letter.body)
+            if letter.task_id is None or task not in sent:
+                self._send(letter, to or queue)
+                sent.add(task)
             return True
 
         return self._take(queue, choose, send)
