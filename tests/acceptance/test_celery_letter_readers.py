@@ -72,9 +72,10 @@ class TestReaders:
         told = []
 
         def choose(letter) -> bool:
-            with contextlib.closing(broker.producer()) as other, pytest.raises(DeadLettersBusy) as caught:
-                other.dead_letters().read("orders")
-            told.append(str(caught.value))
+            if not told:
+                with contextlib.closing(broker.producer()) as other, pytest.raises(DeadLettersBusy) as caught:
+                    other.dead_letters().read("orders")
+                told.append(str(caught.value))
             return letter.id == "3"
 
         assert [letter.id for letter in letters.purge("orders", choose)] == ["3"]
