@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from taskgen.plan.model import TierPlan
+from taskgen.plan.redelivery import SWEEP
 from taskgen.profile.backends import Broker, CelerySettings
 from taskgen.profile.model import Profile
 
@@ -19,9 +20,11 @@ def _transport_options(broker: Broker, values: Mapping[str, Any]) -> dict[str, A
     if values["visibility_timeout"] is not None:
         options["visibility_timeout"] = _seconds(values["visibility_timeout"])
     if broker.kind.startswith("redis"):
-        # 10 x 1 instead of the default 10 x 10: a sweep every 10 s ([Celery 4]). Keepalive: the `redis_` settings
-        # reach the result store only.
-        options |= {"unacked_restore_interval": 10, "unacked_restore_throttle": 1, "socket_keepalive": True}
+        # 10 x 1 instead of the default 10 x 10: a sweep every 10 s ([Celery 4]); also after one whose worker died,
+        # when the default is none for 300 s. Keepalive: the `redis_` settings reach the result store only.
+        sweep = int(SWEEP.total_seconds())
+        options |= {"unacked_restore_interval": sweep, "unacked_restore_throttle": 1, "unacked_mutex_expire": sweep}
+        options["socket_keepalive"] = True
         if broker.key_prefix:
             options["global_keyprefix"] = broker.key_prefix
         if broker.priorities:

@@ -29,7 +29,10 @@ def recovery_time(  # noqa: PLR0913  # one input for each timer
     max_attempts: int,
     longest_retry_delay: timedelta,
 ) -> timedelta | None:
-    """Longest time until a task of a worker that vanished with its node runs again; None: it is lost."""
+    """Longest time until a task of a worker that vanished with its node runs again; None: it is lost.
+
+    On Redis a worker that dies within a sweep, a matter of milliseconds, holds the next one up for 10 s more.
+    """
     if backend == "temporal":
         if max_attempts == 1:
             return None

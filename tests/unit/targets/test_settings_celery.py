@@ -117,6 +117,7 @@ class TestRedis:
         options = rendered().broker_transport_options
 
         assert options["unacked_restore_interval"] * options["unacked_restore_throttle"] == 10
+        assert options["unacked_mutex_expire"] == 10, "a worker that dies while it looks keeps the others from looking"
 
     def test_own_options_are_added_to_ours(self):
         """An option of the profile joins the derived ones: it does not take the visibility timeout away."""
