@@ -26,6 +26,7 @@ broker_transport_options: Any = {
     "visibility_timeout": 840,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
+    "unacked_mutex_expire": 10,
     "socket_keepalive": True,
 }
 enable_utc: Any = True

@@ -23,6 +23,7 @@ broker_transport_options: Any = {
     "visibility_timeout": 180,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
+    "unacked_mutex_expire": 10,
     "socket_keepalive": True,
 }
 redis_retry_on_timeout: Any = True

@@ -10,37 +10,37 @@ addresses come from the environment.
 from datetime import timedelta
 from typing import Any
 
-# The SDK's default of 100 slots is 100 threads of one interpreter. Durable tasks wait more than they run, and hold no thread
-# while they wait.
+# The SDK's default of 100 slots is 100 threads of one interpreter. Durable slots are for workflows, which wait more than they
+# run, and hold no thread while they wait.
 WORKER: dict[str, dict[str, Any]] = {
     "api": {
         "slots": 8,
-        "durable_slots": 100,
+        "durable_slots": 1000,
         "labels": {"pool": "api"},
     },
     "high": {
         "slots": 4,
-        "durable_slots": 100,
+        "durable_slots": 1000,
         "labels": {"pool": "high"},
     },
     "callback": {
         "slots": 8,
-        "durable_slots": 100,
+        "durable_slots": 1000,
         "labels": {"pool": "callback"},
     },
     "file": {
         "slots": 4,
-        "durable_slots": 100,
+        "durable_slots": 1000,
         "labels": {"pool": "file"},
     },
     "medium": {
         "slots": 6,
-        "durable_slots": 100,
+        "durable_slots": 1000,
         "labels": {"pool": "medium"},
     },
     "low": {
         "slots": 2,
-        "durable_slots": 100,
+        "durable_slots": 1000,
         "labels": {"pool": "low"},
     },
 }

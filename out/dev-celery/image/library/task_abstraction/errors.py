@@ -176,3 +176,14 @@ class BackendUnavailable(TaskBackendError, ConnectionError):
         self.backend_type = backend_type
         self.address = address
         super().__init__(f"{backend_type} at {address}: {reason}. Check the address and that the server is running")
+
+
+class DeadLettersBusy(TaskBackendError):
+    """Somebody else reads the dead letters of a queue, which hides them."""
+
+    def __init__(self, queue: str, waited_s: float) -> None:
+        self.queue = queue
+        super().__init__(
+            f"The dead letters of '{queue}' are in use: another reader has held them for {waited_s:g} s. "
+            "Run the command again when the other list, replay or purge has ended"
+        )

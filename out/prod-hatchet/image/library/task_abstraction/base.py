@@ -166,7 +166,7 @@ class TaskBackend(SubmittingBackend):
         """Run a worker in this process until it is told to stop; `worker_name` and `health_port` are options, too."""
         from task_abstraction.serving import serve
 
-        serve(self, queues=queues, concurrency=concurrency, **options)
+        serve(self, self.serve_job, queues=queues, concurrency=concurrency, **options)
 
     def serve_job(self, job: WorkerJob) -> None:
         """Run one job; `serving` calls this between opening and closing the health server."""

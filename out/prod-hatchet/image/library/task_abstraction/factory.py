@@ -16,9 +16,6 @@ from task_abstraction.submitter import Submitter, set_backend_finder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_lock = threading.Lock()
-_backends: dict[str, TaskBackend] = {}
-_by_environment: dict[tuple[object, ...], TaskBackend] = {}
 _TYPE = SETTINGS["backend"].names[0]
 _ALWAYS_READ = (*SETTINGS["environment"].names, SETTINGS_DIR)
 _READ = {
@@ -57,6 +54,39 @@ def _environment() -> tuple[object, ...]:
     return (os.getpid(), name, *map(os.environ.get, _READ.get(name, _ALWAYS_READ)))
 
 
+class _Backends:
+    """The backend objects of this process, by their settings and by the environment that led to them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_settings: dict[str, TaskBackend] = {}
+        self._by_environment: dict[tuple[object, ...], TaskBackend] = {}
+
+    def get(self, config: BackendConfig | str | os.PathLike[str] | None, backend_type: str | None) -> TaskBackend:
+        seen = _environment() if config is None and backend_type is None else None
+        if seen is not None and seen in self._by_environment:
+            return self._by_environment[seen]
+        resolved = _resolve(config, backend_type)
+        params = {name: str(value) for name, value in sorted(resolved.connection_params.items())}
+        key = f"{os.getpid()} {resolved.backend_type} {params} {dict(resolved.worker_config or {})}"
+        with self._lock:
+            if key not in self._by_settings:
+                self._by_settings[key] = create_backend(resolved.backend_type, resolved)
+            if seen is not None:
+                self._by_environment[seen] = self._by_settings[key]
+            return self._by_settings[key]
+
+    def forget(self) -> None:
+        with self._lock:
+            for backend in self._by_settings.values():
+                backend.close()
+            self._by_settings.clear()
+            self._by_environment.clear()
+
+
+_PROCESS = _Backends()
+
+
 def get_backend(
     config: BackendConfig | str | os.PathLike[str] | None = None, *, backend_type: str | None = None
 ) -> TaskBackend:
@@ -64,27 +94,12 @@ def get_backend(
 
     The same settings give the same object, so that a registration made in one module is seen by another.
     """
-    seen = _environment() if config is None and backend_type is None else None
-    if seen is not None and seen in _by_environment:
-        return _by_environment[seen]
-    resolved = _resolve(config, backend_type)
-    params = {name: str(value) for name, value in sorted(resolved.connection_params.items())}
-    key = f"{os.getpid()} {resolved.backend_type} {params} {dict(resolved.worker_config or {})}"
-    with _lock:
-        if key not in _backends:
-            _backends[key] = create_backend(resolved.backend_type, resolved)
-        if seen is not None:
-            _by_environment[seen] = _backends[key]
-        return _backends[key]
+    return _PROCESS.get(config, backend_type)
 
 
 def forget_backends() -> None:
     """Close and forget every backend object of this process; tests use it between cases."""
-    with _lock:
-        for backend in _backends.values():
-            backend.close()
-        _backends.clear()
-        _by_environment.clear()
+    _PROCESS.forget()
 
 
 set_backend_finder(cast("Callable[[], Submitter]", get_backend))

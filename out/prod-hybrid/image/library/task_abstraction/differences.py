@@ -3,14 +3,10 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from task_abstraction.config import TierSettings, WorkerPlan
 from task_abstraction.runtime.health_state import HealthState
 from task_abstraction.runtime.worker_metrics import WorkerMetrics
-
-if TYPE_CHECKING:
-    from task_abstraction.worker_job import WorkerJob
 
 log = logging.getLogger("task_abstraction.plan")
 CHECK = "plan"
@@ -75,17 +71,6 @@ def _and_more(count: int) -> str:
     return f" (and {count} more)" if count else ""
 
 
-def compare_job(job: "WorkerJob", planned: TierSettings, plan: WorkerPlan) -> list[Difference]:
-    """Compare what flags, environment and code make of a job with the plan of its tier; for every backend."""
-    found = [*compare_slots(planned, job.concurrency), *compare_queues(planned, plan, job.queues)]
-    for name, definition in job.tasks.items():
-        if definition.queue is not None:
-            found += _declared_queue(name, definition.queue, plan)
-        if definition.timeout is not None and job.queues_of_tasks.get(name):
-            found += _declared_limit(name, job.policies[name].time_limit_s, planned, plan)
-    return found
-
-
 def compare_slots(planned: TierSettings, slots: int) -> list[Difference]:
     """Compare the tasks that run at once."""
     if slots == planned.concurrency:
@@ -129,7 +114,8 @@ def compare_queues(planned: TierSettings, plan: WorkerPlan, served: Sequence[str
     return found
 
 
-def _declared_queue(name: str, queue: str, plan: WorkerPlan) -> list[Difference]:
+def compare_declared_queue(name: str, queue: str, plan: WorkerPlan) -> list[Difference]:
+    """Compare the queue that a task declares with the one that it is routed to."""
     routed = plan.route_of(name)
     if not plan.tiers or queue == routed or (routed is None and plan.tiers_of_queue(queue)):
         return []
@@ -149,7 +135,10 @@ def _declared_queue(name: str, queue: str, plan: WorkerPlan) -> list[Difference]
     ]
 
 
-def _declared_limit(name: str, running: float | None, planned: TierSettings, plan: WorkerPlan) -> list[Difference]:
+def compare_declared_limit(
+    name: str, running: float | None, planned: TierSettings, plan: WorkerPlan
+) -> list[Difference]:
+    """Compare the limit that a task declares with the one that the plan states."""
     stated: Mapping[str, object] = {**planned.task, **plan.overrides_of(name)}
     limit = stated.get("time_limit_s")
     if limit is None or running is None or running == limit:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from task_abstraction.config import BackendConfig, read_setting, remember_secret
-from task_abstraction.config.settings import split_names
+from task_abstraction.config.settings import SETTINGS, split_names
 from task_abstraction.errors import ConfigurationError, DependencyNotInstalled, PayloadUnreadable
 
 MARK = b"enc:"
@@ -219,7 +219,21 @@ def _keys(config: BackendConfig, environ: Mapping[str, str]) -> tuple[str, ...]:
     if not found and (place or text):  # never in clear where somebody has asked for encryption
         source = f"{KEYS}_FILE: {place}" if place else KEYS
         raise ConfigurationError(f"{source} holds no key. {_NEW_KEY}", source=source.partition(":")[0])
+    if not found:
+        _refuse_empty(params, environ)
     return found
+
+
+def _refuse_empty(params: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+    """Refuse what is named and says nothing: `${KEYS}` of a shell or of Compose where KEYS is not set."""
+    for name in ("encryption_keys", "encryption_keys_file", "encryption_codec"):
+        variable = SETTINGS[name].names[0]
+        if variable in environ or params.get(name) is not None:
+            raise ConfigurationError(
+                f"{variable} is set and empty: everything would be sent in clear. Give it its value; where nothing is "
+                "to be encrypted, remove it",
+                source=variable,
+            )
 
 
 def _named_codec(name: str) -> Codec:
@@ -238,7 +252,8 @@ def sealer_of(config: BackendConfig, environ: Mapping[str, str] | None = None) -
     """The sealer of a process: parameters of the configuration first, then the environment.
 
     Raises:
-        ConfigurationError: a key is none, or the file cannot be read; the message never shows a key.
+        ConfigurationError: a key is none, the file cannot be read, or a setting of encryption is there and empty; the
+            message never shows a key.
         DependencyNotInstalled: the extra `encryption` is absent.
     """
     source = os.environ if environ is None else environ

@@ -13,9 +13,10 @@ from types import FrameType
 from task_abstraction.base import TaskBackend
 from task_abstraction.config import TierSettings, WorkerPlan, load_plan, read_setting, redact
 from task_abstraction.config.settings import port_number, positive_seconds, split_names
-from task_abstraction.errors import BackendNotConfigured, BackendUnavailable, ConfigurationError, TaskBackendError
+from task_abstraction.errors import BackendNotConfigured, BackendUnavailable, ConfigurationError
 from task_abstraction.factory import create_backend
 from task_abstraction.models import QueueStats
+from task_abstraction.runtime.command import run_command
 from task_abstraction.runtime.health_server import METRICS_TYPE, Answer, HttpService, json_answer
 from task_abstraction.runtime.metrics import Family, MetricsRegistry
 
@@ -274,15 +275,7 @@ def run(flags: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point: exit code 0 clean stop, 1 failed start, 2 wrong usage."""
-    try:
-        return run(parser().parse_args(arguments))
-    except TaskBackendError as error:
-        text = str(error)
-    except Exception as error:
-        log.debug("unexpected error", exc_info=True)
-        text = f"unexpected {type(error).__name__}: {error}. --log-level DEBUG shows where"
-    print(f"task-backend-exporter: {redact(text)}", file=sys.stderr)  # noqa: T201 - the output of the command
-    return 1
+    return run_command("task-backend-exporter", lambda: run(parser().parse_args(arguments)))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 from task_abstraction.config import load_plan, read_setting, redact
 from task_abstraction.dead_letters import Choice, DeadLetter, DeadLetterStore
 from task_abstraction.errors import ConfigurationError
+from task_abstraction.output import say
 
 OK, FAILED = 0, 1
 WORD = "dead-letter"
@@ -68,11 +69,7 @@ def _table(letters: Sequence[DeadLetter]) -> str:
 
 
 def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, default=str))  # noqa: T201 - the output of the command
-
-
-def _say(text: str) -> None:
-    print(text)  # noqa: T201 - the output of the command
+    say(json.dumps(value, indent=2, default=str))
 
 
 def _listed(store: DeadLetterStore, flags: argparse.Namespace) -> int:
@@ -80,7 +77,7 @@ def _listed(store: DeadLetterStore, flags: argparse.Namespace) -> int:
     if flags.output == "json":
         _print_json([letter.to_public() for letter in letters])
     else:
-        _say(_table(letters) if letters else f"no dead letters in {flags.queue}")
+        say(_table(letters) if letters else f"no dead letters in {flags.queue}")
     return OK
 
 
@@ -92,7 +89,7 @@ def _shown(store: DeadLetterStore, flags: argparse.Namespace) -> int:
         _print_json(letter.to_public())
     else:
         for name, value in letter.to_public().items():
-            _say(f"{name}: {value if isinstance(value, str) else json.dumps(value, default=str)}")
+            say(f"{name}: {value if isinstance(value, str) else json.dumps(value, default=str)}")
     return OK
 
 
@@ -122,13 +119,13 @@ def _moved(store: DeadLetterStore, flags: argparse.Namespace) -> int:
         _print_json({word: ids, "not_found": [name for name in missing if name not in stuck], "not_sendable": stuck})
     else:
         for name in ids:
-            _say(f"{word} {name}")
+            say(f"{word} {name}")
         for name in stuck:
-            _say(f"not {word} {name}: it is no message that could be sent. `show` prints it, `purge` removes it")
+            say(f"not {word} {name}: it is no message that could be sent. `show` prints it, `purge` removes it")
         for name in missing:
             if name not in stuck:
-                _say(f"not {word} {name}: no such dead letter in {flags.queue}")
-        _say(f"{len(ids)} {word}")
+                say(f"not {word} {name}: no such dead letter in {flags.queue}")
+        say(f"{len(ids)} {word}")
     return FAILED if missing or stuck else OK
 
 

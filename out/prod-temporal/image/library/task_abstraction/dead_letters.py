@@ -94,10 +94,17 @@ def from_json(text: str | bytes, queue: str) -> DeadLetter:
     data = text.encode() if isinstance(text, str) else text
     try:
         values = json.loads(data)
-        known = {name: values[name] for name in DeadLetter.__dataclass_fields__ if name in values}
-        return DeadLetter(**known)
+        letter = DeadLetter(**{name: values[name] for name in DeadLetter.__dataclass_fields__ if name in values})
     except (ValueError, TypeError):
-        return raw_letter(queue, data, "lies in the dead letter, and was not put there by this library")
+        letter = None
+    if letter is not None and _is_readable(letter):
+        return letter
+    return raw_letter(queue, data, "lies in the dead letter, and was not put there by this library")
+
+
+def _is_readable(letter: DeadLetter) -> bool:
+    texts = (letter.id, letter.queue, letter.reason, letter.error, letter.failed_at)
+    return all(isinstance(text, str) for text in texts) and isinstance(letter.message, dict | None)
 
 
 def utc_now() -> str:
@@ -114,7 +121,7 @@ Choice = Callable[[DeadLetter], bool]
 
 
 class DeadLetterStore(Protocol):
-    """Where a backend keeps its dead letters. Several operators at once may see only a part each."""
+    """Where a backend keeps its dead letters; where a reader hides them, a second one raises `DeadLettersBusy`."""
 
     def read(self, queue: str) -> list[DeadLetter]:
         """Every letter of a queue, the oldest first."""

@@ -3,14 +3,21 @@
 import logging
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from task_abstraction.config import TierSettings, is_production, read_setting, resolve_queues
+from task_abstraction.catalogue import Catalogue
+from task_abstraction.config import TierSettings, WorkerPlan, is_production, read_setting, resolve_queues
 from task_abstraction.config.settings import DEFAULT_CONCURRENCY, DEFAULT_GRACE_S
-from task_abstraction.differences import StartReport, compare_job
+from task_abstraction.differences import (
+    Difference,
+    StartReport,
+    compare_declared_limit,
+    compare_declared_queue,
+    compare_queues,
+    compare_slots,
+)
 from task_abstraction.policy import effective_policy
 from task_abstraction.runtime import tracing
 from task_abstraction.runtime.health_server import HttpService, health_routes
@@ -18,15 +25,12 @@ from task_abstraction.runtime.health_state import HealthState
 from task_abstraction.runtime.worker_metrics import UNKNOWN_TASK, WorkerMetrics
 from task_abstraction.worker_job import WorkerJob
 
-if TYPE_CHECKING:
-    from task_abstraction.base import TaskBackend
-
 log = logging.getLogger("task_abstraction.worker")
 # A loop that misses two beats of the health interval is stuck; one late beat is a busy interpreter.
 MISSED_BEATS = 2
 
 
-def worker_tier(backend: "TaskBackend", queues: Sequence[str]) -> TierSettings:
+def worker_tier(backend: Catalogue, queues: Sequence[str]) -> TierSettings:
     """The tier of this worker: rendered, or made from the environment where there is no plan."""
     found = backend.plan.tier_for(queues, read_setting("tier"), backend.backend_type)
     if found is not None:
@@ -36,7 +40,7 @@ def worker_tier(backend: "TaskBackend", queues: Sequence[str]) -> TierSettings:
 
 
 def build_job(
-    backend: "TaskBackend", *, queues: Sequence[str], concurrency: int | None = None, worker_name: str | None = None
+    backend: Catalogue, *, queues: Sequence[str], concurrency: int | None = None, worker_name: str | None = None
 ) -> WorkerJob:
     """Collect what a worker of this process needs."""
     tier = worker_tier(backend, queues)
@@ -81,7 +85,7 @@ def default_worker_name(queues: Sequence[str]) -> str:
     return f"worker-{socket.gethostname()}-{'-'.join(sorted(queues))}"
 
 
-def _queues_of_tasks(backend: "TaskBackend", queues: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+def _queues_of_tasks(backend: Catalogue, queues: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     routed = {name: backend.queue_for(name) for name in backend.definitions()}
     return {name: (queue,) for name, queue in routed.items() if queue in queues}
 
@@ -92,7 +96,7 @@ def count_beats(metrics: WorkerMetrics, lag: float) -> None:
     metrics.set_process(metrics.lag, lag)
 
 
-def warn_unserved(backend: "TaskBackend", queues: Sequence[str]) -> list[str]:
+def warn_unserved(backend: Catalogue, queues: Sequence[str]) -> list[str]:
     """Log an error for each registered task whose queue neither this worker nor any rendered tier serves.
 
     Without rendered tiers nobody knows who else serves: then nothing is said.
@@ -108,15 +112,27 @@ def warn_unserved(backend: "TaskBackend", queues: Sequence[str]) -> list[str]:
     return unserved
 
 
+def compare_job(job: WorkerJob, planned: TierSettings, plan: WorkerPlan) -> list[Difference]:
+    """Compare what flags, environment and code make of a job with the plan of its tier; for every backend."""
+    found = [*compare_slots(planned, job.concurrency), *compare_queues(planned, plan, job.queues)]
+    for name, definition in job.tasks.items():
+        if definition.queue is not None:
+            found += compare_declared_queue(name, definition.queue, plan)
+        if definition.timeout is not None and job.queues_of_tasks.get(name):
+            found += compare_declared_limit(name, job.policies[name].time_limit_s, planned, plan)
+    return found
+
+
 def serve(
-    backend: "TaskBackend",
+    backend: Catalogue,
+    run: Callable[[WorkerJob], None],
     *,
     queues: Sequence[str] | None = None,
     concurrency: int | None = None,
     worker_name: str | None = None,
     health_port: int | None = None,
 ) -> None:
-    """Run a worker of a backend with its health server until it is told to stop."""
+    """Run a worker of a backend with its health server until it is told to stop; `run` is the backend's part of it."""
     served = tuple(queues) if queues else resolve_queues(None, warn=log.warning)
     job = build_job(backend, queues=served, concurrency=concurrency, worker_name=worker_name)
     for name, definition in job.tasks.items():
@@ -133,7 +149,7 @@ def serve(
     server = HttpService(health_routes(job.health, job.metrics.registry), port=port).start()
     log.info("worker %s: queues %s, %d slots, health port %d", job.name, ",".join(served), job.concurrency, server.port)
     try:
-        backend.serve_job(job)
+        run(job)
     finally:
         server.close()
     log.info("worker %s: stopped", job.name)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from task_abstraction.config import read_setting
 from task_abstraction.errors import ConfigurationError
+from task_abstraction.output import say
 
 TIMEOUT_S = 5.0
 WRITTEN_BESIDE = ("", ".db", ".dat", "-wal")
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             healthy, text = ask(flags.url or f"http://127.0.0.1:{read_setting('health_port')}{path}")
     except ConfigurationError as error:
         healthy, text = False, str(error)
-    print(text)  # noqa: T201 - the output of the command
+    say(text)
     return 0 if healthy else 1
 
 

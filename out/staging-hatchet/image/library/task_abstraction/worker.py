@@ -4,17 +4,19 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-from task_abstraction.config import is_production, load_plan, read_setting, redact, resolve_queues
+from task_abstraction.config import is_production, load_plan, read_setting, resolve_queues
 from task_abstraction.config.settings import SETTINGS
 from task_abstraction.discovery import import_tasks, look_in_working_directory
-from task_abstraction.errors import BackendNotConfigured, ConfigurationError, TaskBackendError
+from task_abstraction.errors import BackendNotConfigured, ConfigurationError
+from task_abstraction.output import say
 from task_abstraction.registry import get_available_backends
+from task_abstraction.runtime.command import FAILED, run_command
 
-OK, FAILED, WRONG_USAGE = 0, 1, 2
+OK, WRONG_USAGE = 0, 2
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 DEFAULT_BACKEND = "celery"
 DEAD_LETTER_COMMAND = "dead-letter"
@@ -82,16 +84,19 @@ def settings_from(flags: argparse.Namespace) -> WorkerSettings:
 
 
 def prepare_environment(backend: str, queues: Sequence[str], environ: dict[str, str] | None = None) -> None:
-    """Set what has to be set before the SDK of the backend is imported (the mode of the shutdown)."""
+    """Do what has to be done before the SDK of the backend is imported (the mode of the shutdown, the pool)."""
     target = os.environ if environ is None else environ
     tier = load_plan().tier_for(queues, read_setting("tier"), backend)
-    if tier is None or tier.shutdown != "cut":
+    if tier is None:
         return
     try:
         folder = import_module(f"task_abstraction.backends.{backend}")
     except ImportError:
         return  # a backend from elsewhere prepares itself
-    wanted: Mapping[str, str] = getattr(folder, "CUT_ENVIRONMENT", {})
+    patch: Callable[[str], None] | None = getattr(folder, "patch_for", None)
+    if patch is not None:
+        patch(tier.pool)
+    wanted: Mapping[str, str] = getattr(folder, "CUT_ENVIRONMENT", {}) if tier.shutdown == "cut" else {}
     for name, value in wanted.items():
         target.setdefault(name, value)
 
@@ -118,7 +123,7 @@ def check(settings: WorkerSettings) -> int:
 
     health = get_backend(settings.backend).check_health()
     for name, answer in health.checks.items():
-        print(f"{name}: {answer}")  # noqa: T201 - the output of the command
+        say(f"{name}: {answer}")
     return OK if health.ready else FAILED
 
 
@@ -133,11 +138,11 @@ def dry_run(settings: WorkerSettings, queues: Sequence[str]) -> int:
     for definition in job.tasks.values():
         backend.check_definition(definition)
     unserved = warn_unserved(backend, queues)
-    print(f"{backend.config}")  # noqa: T201 - the output of the command
+    say(f"{backend.config}")
     if backend.sealer.codec is not None:
-        print(f"payloads are encrypted with key {backend.sealer.codec.key_id}")  # noqa: T201
-    print(f"worker {job.name}: tier {job.tier.name}, queues {','.join(queues)}, {job.concurrency} slots")  # noqa: T201
-    print(f"{len(job.tasks)} tasks, {len(unserved)} without a queue that is served")  # noqa: T201
+        say(f"payloads are encrypted with key {backend.sealer.codec.key_id}")
+    say(f"worker {job.name}: tier {job.tier.name}, queues {','.join(queues)}, {job.concurrency} slots")
+    say(f"{len(job.tasks)} tasks, {len(unserved)} without a queue that is served")
     return FAILED if unserved else OK
 
 
@@ -174,7 +179,7 @@ def run(flags: argparse.Namespace, words: Sequence[str] = ()) -> int:
         return check(settings)
     if flags.list_tasks:
         import_tasks(settings.modules)
-        print(list_tasks(settings))  # noqa: T201 - the output of the command
+        say(list_tasks(settings))
         return OK
     queues = resolve_queues(flags.queues, warn=log.warning)
     prepare_environment(settings.backend, queues)
@@ -196,19 +201,15 @@ def run(flags: argparse.Namespace, words: Sequence[str] = ()) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point: exit code 0 clean stop, 1 failed start or check, 2 wrong usage."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    try:
+
+    def command() -> int:
         if words[:1] == [DEAD_LETTER_COMMAND]:
             from task_abstraction import dead_letter_command
 
             return dead_letter_command.run(words[1:])
         return run(parser().parse_args(words), words)
-    except TaskBackendError as error:
-        text = str(error)
-    except Exception as error:
-        log.debug("unexpected error", exc_info=True)
-        text = f"unexpected {type(error).__name__}: {error}. --log-level DEBUG shows where"
-    print(f"task-backend-worker: {redact(text)}", file=sys.stderr)  # noqa: T201 - the output of the command
-    return FAILED
+
+    return run_command("task-backend-worker", command)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ from kombu.utils.imports import symbol_by_name
 
 from task_abstraction.backends.celery.application import rendered_settings
 from task_abstraction.backends.celery.letters import LetterWriter
-from task_abstraction.backends.celery.planned import Planned, pool_of
+from task_abstraction.backends.celery.planned import Planned, pool_of, slots_of
 from task_abstraction.backends.celery.request import MeteredRequest, measure_with
 from task_abstraction.backends.celery.running import INTERNAL
 from task_abstraction.backends.celery.unusable import unusable_step
-from task_abstraction.backends.celery.worker import SUCCESS_LINE, comparison_step, health_step
+from task_abstraction.backends.celery.worker import SUCCESS_LINE, comparison_step, health_step, in_children
 from task_abstraction.config import TierSettings, WorkerPlan, is_production, load_plan, read_setting
 from task_abstraction.config.backend import VARIABLES
 from task_abstraction.config.redaction import remember_secrets_of
@@ -60,7 +60,7 @@ def adopt(worker: Any) -> None:  # noqa: ANN401 - Celery's WorkController, befor
     known = {name: (queue,) if queue in served else () for name, queue in routes.items()}
     metrics.expect({**known, UNKNOWN_TASK: served})
     letters = LetterWriter(app, kind=app.connection_for_write().transport.driver_type, wants=plan.keeps_dead_letters)
-    measure_with(metrics, letters)
+    measure_with(app, metrics, letters)
     for task in app.tasks.values():
         task.Request = metered(symbol_by_name(task.Request))
     trace.LOG_SUCCESS = SUCCESS_LINE
@@ -71,7 +71,7 @@ def adopt(worker: Any) -> None:  # noqa: ANN401 - Celery's WorkController, befor
         report.set("application", compare_application(app, plan, routes))
         planned = _planned(plan, tier, rendered, {name for name, queue in routes.items() if queue in served})
         app.steps["consumer"].add(comparison_step(report, lambda _: planned))
-    _serve(health, metrics, tier)
+    _serve(app, health, metrics, tier)
 
 
 def tier_of(plan: WorkerPlan, served: tuple[str, ...]) -> TierSettings | None:
@@ -111,11 +111,12 @@ def _health() -> HealthState:
 
 def _metrics(worker: Any, tier: TierSettings | None) -> WorkerMetrics:  # noqa: ANN401
     planned = tier or TierSettings(name=read_setting("tier") or "default")
+    pool = str(worker.pool_cls) if isinstance(worker.pool_cls, str) else pool_of(worker)
     return WorkerMetrics(
         backend="celery",
         tier=planned.name,
-        slots=int(worker.concurrency),
-        pool=str(worker.pool_cls) if isinstance(worker.pool_cls, str) else pool_of(worker),
+        slots=slots_of(pool, worker.concurrency),
+        pool=pool,
         duration_buckets=planned.duration_buckets,
         wait_buckets=planned.wait_buckets,
     )
@@ -162,7 +163,7 @@ def _leave(task: Any = None, **_: object) -> None:  # noqa: ANN401
     CURRENT.set(getattr(task.request, "task_abstraction_outer", None))
 
 
-def _serve(health: HealthState, metrics: WorkerMetrics, tier: TierSettings | None) -> None:
+def _serve(app: Any, health: HealthState, metrics: WorkerMetrics, tier: TierSettings | None) -> None:  # noqa: ANN401 - a Celery application
     server = HttpService(health_routes(health, metrics.registry), port=read_setting("health_port")).start()
 
     def draining(**_: object) -> None:
@@ -172,12 +173,8 @@ def _serve(health: HealthState, metrics: WorkerMetrics, tier: TierSettings | Non
     def ended(**_: object) -> None:
         server.close()
 
-    def in_child(**_: object) -> None:
-        # The locks and the registry of the parent mean nothing in a child.
-        measure_with(None)
-
     signals.worker_shutting_down.connect(draining, weak=False)
     signals.worker_shutdown.connect(ended, weak=False)
-    signals.worker_process_init.connect(in_child, weak=False)
+    signals.worker_process_init.connect(in_children(app, lambda: None), weak=False)
     name = "without a plan" if tier is None else f"of tier {tier.name}"
     log.info("a worker %s, health port %d", name, server.port)

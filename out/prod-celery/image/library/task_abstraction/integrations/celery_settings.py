@@ -23,11 +23,17 @@ APPLIED = frozenset(
 """Settings that are read when the worker connects; `taskgen` renders no others for these applications."""
 
 
+OF_PRODUCERS = frozenset({"global_keyprefix"})
+"""Options by which queues and results are found: the application's producers and its beat have only its own, and a
+worker with another one would wait where nobody sends. The comparison says a difference."""
+
+
 def apply(conf: Any, rendered: Mapping[str, Any]) -> None:  # noqa: ANN401 - Celery's settings
     """Put the rendered settings over those of the application; mappings key by key, and each change is said."""
     for name in sorted(APPLIED & set(rendered)):
         wanted, own = rendered[name], conf.get(name)
         if isinstance(wanted, Mapping):
+            wanted = {key: value for key, value in wanted.items() if key not in OF_PRODUCERS}
             replaced = {key: value for key, value in (own or {}).items() if key in wanted and wanted[key] != value}
             conf[name] = {**(own or {}), **wanted}
         else:

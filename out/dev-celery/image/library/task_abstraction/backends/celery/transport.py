@@ -1,7 +1,7 @@
-"""Connections to Redis: a handshake that ends, and kombu's transport with one client for each channel.
+"""Connections to brokers: kombu's with our transports, in a pool that survives a fork.
 
-kombu 5.7 makes a client for each command, which takes about a fifth of the time of a publish: a submit sends two
-commands, and a worker one for each event.
+Redis: a handshake that ends, and one client for each channel. kombu 5.7 makes a client for each command, which takes
+about a fifth of the time of a publish: a submit sends two commands, and a worker one for each event.
 """
 
 # ruff: noqa: ANN401 - kombu is untyped here
@@ -11,11 +11,18 @@ from typing import Any
 from celery.app.amqp import AMQP
 from kombu import Connection
 from kombu.connection import ConnectionPool, PooledConnection
-from kombu.transport import redis
+from kombu.exceptions import OperationalError
+from kombu.transport import pyamqp, redis
 from redis import SSLConnection
+from redis.exceptions import TimeoutError as NoAnswer
+
+from task_abstraction.backends.celery.amqp_transport import BoundedSSLTransport, BoundedTransport
 
 CONNECT_TIMEOUT_S = 5.0
 """Longest time for connecting to Redis, and as long again for TLS, where the settings give none."""
+
+ANSWER_TIMEOUT_S = 30.0
+"""Longest wait for an answer of a Redis as a broker; `socket_timeout` of the `broker_transport_options` wins."""
 
 
 class BoundedSSLConnection(SSLConnection):
@@ -44,7 +51,19 @@ class ThriftyChannel(redis.Channel):
 
     connection_class_ssl = BoundedSSLConnection
     socket_connect_timeout = CONNECT_TIMEOUT_S
+    socket_timeout = ANSWER_TIMEOUT_S
     _kept: Any = None
+
+    def _put(self, queue: str, message: Any, **options: Any) -> None:
+        """Put a message into its list, once: a Redis that hangs has it in its socket, and takes it as it goes on.
+
+        Raises:
+            OperationalError: it does not answer; kombu does not send again then, as it would after redis-py's error.
+        """
+        try:
+            super()._put(queue, message, **options)
+        except NoAnswer as error:
+            raise OperationalError(f"{error}; the task may run nevertheless") from error
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         make: Any = super()._create_client  # type: ignore[misc]  # absent from celery-types
@@ -61,25 +80,38 @@ class ThriftyTransport(redis.Transport):
     Channel = ThriftyChannel
 
 
-class ThriftyConnection(Connection):
-    """A connection that uses this transport where kombu would use its own."""
+OURS = {
+    redis.Transport: ThriftyTransport,
+    pyamqp.Transport: BoundedTransport,
+    pyamqp.SSLTransport: BoundedSSLTransport,
+}
+
+
+class LibraryConnection(Connection):
+    """A connection that uses our transport where kombu would use its own."""
 
     def get_transport_cls(self) -> Any:
         """Class of the transport that the URL asks for."""
-        found = super().get_transport_cls()
-        return ThriftyTransport if found is redis.Transport else found
+        found: Any = super().get_transport_cls()
+        return OURS.get(found, found)
 
-    def Pool(self, limit: int | None = None, **_: Any) -> "ThriftyPool":  # noqa: N802 - kombu's name
+    def Pool(self, limit: int | None = None, **_: Any) -> "LibraryPool":  # noqa: N802 - kombu's name
         """Pool of such connections: producers take theirs from one."""
-        return ThriftyPool(self, limit)
+        return LibraryPool(self, limit)
 
 
-class _Pooled(ThriftyConnection, PooledConnection):
+class _Pooled(LibraryConnection, PooledConnection):
     pass
 
 
-class ThriftyPool(ConnectionPool):
-    """A pool of such connections."""
+class LibraryPool(ConnectionPool):
+    """A pool of such connections, which a forked child forgets.
+
+    kombu's own shuts them down there, which ends them for the parent as well (kombu 5.7, measured): what the parent is
+    sending just then is sent twice, or fails. Every child counts: those of a worker, and of `multiprocessing`.
+    """
+
+    close_after_fork = False
 
     def new(self) -> Any:
         """Make a connection."""
@@ -88,7 +120,7 @@ class ThriftyPool(ConnectionPool):
         return pooled(self, **dict(settings))
 
 
-class ThriftyAMQP(AMQP):
+class LibraryAMQP(AMQP):
     """`app.amqp` with such connections."""
 
-    Connection = ThriftyConnection
+    Connection = LibraryConnection

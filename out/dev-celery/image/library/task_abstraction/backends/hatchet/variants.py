@@ -2,27 +2,26 @@
 
 import threading
 import time
-from datetime import timedelta
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from task_abstraction.backends.hatchet import registered
+from task_abstraction.backends.hatchet.connection import Connection
 from task_abstraction.backends.hatchet.labels import action, cancelled_variant, variant
 from task_abstraction.backends.hatchet.registered import Registered
 from task_abstraction.errors import BackendUnavailable
 
 if TYPE_CHECKING:
-    from task_abstraction.backends.hatchet.clients import Clients
-
-ONCE_TTL = timedelta(hours=24)
-"""How long an idempotency key is remembered."""
+    from task_abstraction.backends.hatchet.engine import Engine
 
 
 class Variants:
     """The workflows of a process' submits; each is put now and then, so that it follows the limits of the task."""
 
-    def __init__(self, clients: "Clients", known: Registered) -> None:
-        self._clients = clients
+    def __init__(self, connection: Connection, known: Registered, engine: Callable[[], "Engine"]) -> None:
+        self._at = connection
         self._registered = known
+        self._engine = engine
         self._put: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -55,7 +54,7 @@ class Variants:
         put_at = self._put.get(workflow)
         if put_at is not None and time.monotonic() - put_at < registered.LIFETIME_S:
             return
-        full = self._clients.connection.full_name(workflow)
+        full = self._at.full_name(workflow)
         try:
             configuration = self._registered.configuration(name, limit_s=limit_s)
         except BackendUnavailable:
@@ -63,6 +62,6 @@ class Variants:
                 raise
             return  # submits need no REST
         taken_as = action(full, name) if moved else None
-        self._clients.engine.put_variant(configuration, full, task=name, action=taken_as, once=once, limit_s=limit_s)
+        self._engine().put_variant(configuration, full, task=name, action=taken_as, once=once, limit_s=limit_s)
         with self._lock:
             self._put[workflow] = time.monotonic()

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]  # celery-types 0.26 lacks it
 from billiard.exceptions import SoftTimeLimitExceeded, Terminated, TimeLimitExceeded, WorkerLostError
+from celery import Celery
 from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.request import Request
 
@@ -16,24 +18,38 @@ from task_abstraction.models import Reason
 from task_abstraction.runtime.execution import describe_error, enqueued_at
 from task_abstraction.runtime.worker_metrics import WorkerMetrics
 
-_active: WorkerMetrics | None = None
-_writer: LetterWriter | None = None
-_served: ServedQueues | None = None
 # What was called off, or came too late, has not failed: nobody wants to run it again.
 NO_DEAD_LETTER = frozenset({Reason.CANCELLED, Reason.EXPIRED})
+KEPT_AS = "task_abstraction_accounts"
+"""Attribute of an application."""
 
 
-def measure_with(metrics: WorkerMetrics | None, letters: LetterWriter | None = None) -> None:
-    """Say where the requests of this process are counted, and where those go that fail for good."""
-    # Celery makes the requests, nothing can be handed to them.
-    global _active, _writer
-    _active, _writer = metrics, letters
+@dataclass(slots=True)
+class Accounts:
+    """What the requests of one application report to, in the process that consumes."""
+
+    metrics: WorkerMetrics | None = None
+    letters: LetterWriter | None = None
+    """keeps what fails for good"""
+    served: ServedQueues | None = None
+    """the queues that the consumer reads now"""
 
 
-def serving(queues: ServedQueues | None) -> None:
-    """Say which queues the consumer of this process reads now."""
-    global _served  # noqa: PLW0603 - as above
-    _served = queues
+def accounts_of(app: Celery) -> Accounts:
+    """The accounts of an application: Celery makes the requests, and hands them nothing else of ours."""
+    found: Accounts = vars(app).setdefault(KEPT_AS, Accounts())
+    return found
+
+
+def measure_with(app: Celery, metrics: WorkerMetrics | None, letters: LetterWriter | None = None) -> None:
+    """Say where the requests of an application are counted, and where those go that fail for good."""
+    accounts = accounts_of(app)
+    accounts.metrics, accounts.letters = metrics, letters
+
+
+def serving(app: Celery, queues: ServedQueues | None) -> None:
+    """Say which queues the consumer of an application reads now."""
+    accounts_of(app).served = queues
 
 
 def reason_of(error: BaseException) -> Reason:
@@ -69,17 +85,22 @@ class MeteredRequest(Request):
             cls.on_success = _counting_success(optimised)  # type: ignore[method-assign]
 
     @property
+    def _accounts(self) -> Accounts:
+        return accounts_of(self.app or self.task.app)
+
+    @property
     def _place(self) -> tuple[str, str]:
-        key = self.delivery_info.get("routing_key")
-        return queue_of_routing_key(key) if _served is None else _served.name_of(self.message), str(self.name)
+        key, served = self.delivery_info.get("routing_key"), self._accounts.served
+        return queue_of_routing_key(key) if served is None else served.name_of(self.message), str(self.name)
 
     def _count_start(self) -> None:
         self._began = time.monotonic()
         self._outcome_counted = False
-        if _active is None:
+        metrics = self._accounts.metrics
+        if metrics is None:
             return
         attempt = int(self.request_dict.get("retries") or 0) + 1
-        _active.started(
+        metrics.started(
             *self._place,
             enqueued_at=enqueued_at(self.request_dict),
             attempt=attempt,
@@ -87,13 +108,14 @@ class MeteredRequest(Request):
         )
 
     def _count(self, outcome: Callable[[WorkerMetrics, str, str], None]) -> None:
-        if _active is None or getattr(self, "_outcome_counted", False):
+        metrics = self._accounts.metrics
+        if metrics is None or getattr(self, "_outcome_counted", False):
             return
         self._outcome_counted = True
         began = getattr(self, "_began", None)
         if began is not None:
-            _active.ended(*self._place, duration_s=time.monotonic() - began)
-        outcome(_active, *self._place)
+            metrics.ended(*self._place, duration_s=time.monotonic() - began)
+        outcome(metrics, *self._place)
 
     def _count_failed(self, reason: Reason) -> None:
         self._count(lambda metrics, queue, task: metrics.failed(queue, task, reason))
@@ -145,15 +167,16 @@ class MeteredRequest(Request):
 
     def _keep(self) -> bool:
         """Write the dead letter, once; False when it is wanted and the broker does not take it."""
-        error, queue = self._failing, self._place[0]
-        if error is None or self._kept or _writer is None or not _writer.wants(queue):
+        error, queue, accounts = self._failing, self._place[0], self._accounts
+        letters = accounts.letters
+        if error is None or self._kept or letters is None or not letters.wants(queue):
             return True
         reason = reason_of(error)
         if reason in NO_DEAD_LETTER:
             return True
-        self._kept = _writer.write(letter_of(self.message, queue=queue, reason=reason, error=describe_error(error)))
-        if self._kept and _active is not None:
-            _active.dead_lettered(*self._place)
+        self._kept = letters.write(letter_of(self.message, queue=queue, reason=reason, error=describe_error(error)))
+        if self._kept and accounts.metrics is not None:
+            accounts.metrics.dead_lettered(*self._place)
         return self._kept
 
     def acknowledge(self) -> None:
@@ -164,7 +187,8 @@ class MeteredRequest(Request):
     @property
     def _is_ours_to_keep(self) -> bool:
         """Whether a rejected message is a failure without a dead letter of the application's own."""
-        return self._failing is not None and not (_served and _served.dead_letters_elsewhere(self._place[0]))
+        served = self._accounts.served
+        return self._failing is not None and not (served and served.dead_letters_elsewhere(self._place[0]))
 
     def reject(self, requeue: bool = False) -> None:
         """Count an attempt that goes back to the broker: its end is no outcome of the task."""

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import grpc  # type: ignore[import-untyped, unused-ignore]
@@ -30,7 +31,6 @@ from task_abstraction.backends.hatchet.connection import Connection
 from task_abstraction.backends.hatchet.labels import ONCE_KEY
 from task_abstraction.backends.hatchet.limits import check_arguments
 from task_abstraction.backends.hatchet.sdk import client_config
-from task_abstraction.backends.hatchet.variants import ONCE_TTL
 from task_abstraction.errors import BackendUnavailable
 
 # ruff: noqa: ANN401 - generated gRPC stubs are untyped
@@ -39,6 +39,8 @@ BULK_RUNS = 1000
 """Runs in one bulk request: the limit of the engine."""
 BULK_BYTES = 3 * 2**20
 """Bytes in one bulk request: the message limit of 4 MiB, with room for framing."""
+ONCE_TTL = timedelta(hours=24)
+"""How long an idempotency key is remembered."""
 log = logging.getLogger("task_abstraction.hatchet")
 
 

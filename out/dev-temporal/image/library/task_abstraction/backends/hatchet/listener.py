@@ -11,7 +11,7 @@ from typing import Any
 
 from hatchet_sdk.config import HealthcheckConfig
 from hatchet_sdk.logger import logger as sdk_logger
-from hatchet_sdk.worker.action_listener_process import worker_action_listener_process
+from hatchet_sdk.worker import action_listener_process as sdk
 
 from task_abstraction.config import read_setting
 from task_abstraction.errors import ConfigurationError
@@ -96,4 +96,7 @@ def run(level: str, log_format: str | None, *arguments: Any) -> None:  # noqa: A
     configure_logging(level, log_format)
     use_our_logging(level)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # we ask for the health every 2 s
-    worker_action_listener_process(*arguments)
+    from task_abstraction.backends.hatchet.two_workers import TwoWorkers
+
+    sdk.WorkerActionListenerProcess = TwoWorkers  # type: ignore[misc]  # in this process, which runs nothing else
+    sdk.worker_action_listener_process(*arguments)

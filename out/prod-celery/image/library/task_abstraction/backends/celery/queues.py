@@ -10,6 +10,7 @@ from typing import Any
 from celery.app.amqp import AMQP, Queues
 from kombu import Queue
 
+from task_abstraction.backends.celery.transport import LibraryAMQP
 from task_abstraction.dead_letters import SUFFIX, dead_letter_queue
 
 # RabbitMQ 4's own default; RabbitMQ 3 has none, so that a task which kills its worker would run for ever.
@@ -123,7 +124,7 @@ class DeadLetterQueues(Queues):
         super().__setitem__(name, queue)
 
 
-class AMQPOfLibrary(AMQP):
+class AMQPOnRabbitMQ(LibraryAMQP):
     """Messages for RabbitMQ without an expiry of their own.
 
     celery 5.7 sets it beside its header `expires` (measured): the broker then drops an expired task by itself, nobody
@@ -145,4 +146,4 @@ class AMQPOfLibrary(AMQP):
 def amqp_with_dead_letters(wants: Callable[[str], bool]) -> type[AMQP]:
     """Class of `app.amqp` for an application on RabbitMQ."""
     queues = type("QueuesOfApplication", (DeadLetterQueues,), {"wants": staticmethod(wants)})
-    return type("AMQPOfApplication", (AMQPOfLibrary,), {"queues_cls": queues})
+    return type("AMQPOfApplication", (AMQPOnRabbitMQ,), {"queues_cls": queues})

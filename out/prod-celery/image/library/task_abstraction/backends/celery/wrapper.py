@@ -10,6 +10,7 @@ from celery.exceptions import Ignore, Reject, Retry
 
 from task_abstraction.backends.celery.application import LibraryCelery
 from task_abstraction.backends.celery.cancelled import end_cancelled, is_asked_to_stop, refuse_cancelled
+from task_abstraction.backends.celery.planned import HARD_LIMIT_POOLS
 from task_abstraction.backends.celery.queues import queue_of_routing_key
 from task_abstraction.backends.celery.request import MeteredRequest
 from task_abstraction.backends.celery.store import PROGRESS
@@ -22,8 +23,6 @@ from task_abstraction.runtime.tracing import TRACE_HEADERS
 from task_abstraction.steps import step_envelope
 from task_abstraction.tasks import TaskDefinition
 
-# Pools that can end a running task; elsewhere a limit would be ignored in silence (measured on threads).
-HARD_LIMIT_POOLS = frozenset({"prefork", "gevent"})
 SOFT_LIMIT_POOLS = frozenset({"prefork"})
 CELERY_CONTROL = (Retry, Ignore, Reject)
 # A lost child is no error of the task, so a task of one attempt gets these as well: without a cap a task that kills its

@@ -1,7 +1,6 @@
 """Our tasks as tasks of the SDK: envelope in, envelope out, counted, with the policy's word on every error."""
 
 import asyncio
-import functools
 import inspect
 import logging
 import time
@@ -60,7 +59,7 @@ class Wrapped:
         return int(self.options["retries"]) + 1
 
 
-def context_of(task: Wrapped, ctx: Context) -> TaskContext:
+def context_of(task: Wrapped, ctx: Context, report: Callable[[Any], None]) -> TaskContext:
     """Context of the attempt that runs now."""
     metadata = {key: str(value) for key, value in ctx.additional_metadata.items()}
     return TaskContext(
@@ -70,23 +69,27 @@ def context_of(task: Wrapped, ctx: Context) -> TaskContext:
         system="hatchet",
         queue=metadata.get(QUEUE_KEY) or task.queue,
         headers=metadata,
-        report=functools.partial(_no_progress, task.definition.name),
+        report=report,
         cancelled=lambda: ctx.is_cancelled,
     )
 
 
-@functools.lru_cache(maxsize=1024)
-def _warn_of_progress(name: str) -> None:
-    record = capability("hatchet", Feature.PROGRESS, {})
-    if record is not None:
-        refusal = UnsupportedFeature("hatchet", Feature.PROGRESS, name, reason=record.mechanism, hint=record.hint)
+class NoProgress:
+    """What takes the progress of a task: it says once that nobody will read it, which is no reason to fail."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._said = False
+
+    def __call__(self, value: object) -> None:
+        """Say it, if it was not said before."""
+        del value
+        record = capability("hatchet", Feature.PROGRESS, {})
+        if self._said or record is None:
+            return
+        self._said = True
+        refusal = UnsupportedFeature("hatchet", Feature.PROGRESS, self._name, reason=record.mechanism, hint=record.hint)
         log.warning("%s", refusal)
-
-
-def _no_progress(name: str, value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Say once for each task that nobody will read its progress: no reason to fail the task."""
-    del value
-    _warn_of_progress(name)
 
 
 class Attempt:
@@ -187,16 +190,16 @@ def opened_envelope(task: Wrapped, filed: Mapping[str, Any], context: TaskContex
 
 def body_of(task: Wrapped) -> Callable[..., Any]:
     """The function that the SDK runs; its annotations decide how the SDK reads the output."""
-    definition = task.definition
+    definition, report = task.definition, NoProgress(task.definition.name)
 
     def run(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
-        context = context_of(task, ctx)
+        context = context_of(task, ctx, report)
         with counted(task, context):
             opened = opened_envelope(task, envelope, context)
             return checked_result(dict(task.sealer.seal_json({"result": run_task(definition, opened, context)})))
 
     async def arun(envelope: dict[str, Any], ctx: Context) -> dict[str, Any]:
-        context = context_of(task, ctx)
+        context = context_of(task, ctx, report)
         with counted(task, context):
             opened = opened_envelope(task, envelope, context)
             return checked_result(dict(task.sealer.seal_json({"result": await arun_task(definition, opened, context)})))

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from celery import bootsteps, signals
+from celery import Celery, bootsteps, signals
 from celery.app import trace
 from celery.worker import state as worker_state
 
+from task_abstraction.backends.celery import check_patched
 from task_abstraction.backends.celery.application import LibraryCelery, rendered_settings
 from task_abstraction.backends.celery.letters import LetterWriter
 from task_abstraction.backends.celery.planned import Planned
@@ -53,6 +54,8 @@ def health_step(health: HealthState) -> type[Any]:
             self._timer = consumer.timer.call_repeatedly(BEAT_INTERVAL_S, self._beat)
 
         def _beat(self) -> None:
+            if self._timer is None:
+                return  # stopped while this turn was due
             now = time.monotonic()
             health.beat(lag_s=max(0.0, now - self._due))
             health.consumer_ready()
@@ -61,6 +64,8 @@ def health_step(health: HealthState) -> type[Any]:
         def stop(self, _: Any) -> None:  # noqa: ANN401
             if self._timer is not None:
                 self._timer.cancel()
+                # On gevent that is one turn alone (celery 5.7, measured): the next would call a lost consumer ready.
+                getattr(self._timer, "entry", self._timer).cancel()
                 self._timer = None
             health.consumer_lost("not connected to the broker")
 
@@ -103,8 +108,13 @@ def tell_draining(job: WorkerJob) -> None:
 
 
 def configure(app: LibraryCelery, job: WorkerJob, letters: LetterWriter, plan: WorkerPlan) -> None:
-    """Give the application what belongs to this tier alone."""
+    """Give the application what belongs to this tier alone.
+
+    Raises:
+        ConfigurationError: the process is not prepared for the pool of the tier.
+    """
     tier = job.tier
+    check_patched(tier.pool)
     app.conf.worker_soft_shutdown_timeout = (tier.soft_shutdown_s or 0.0) if tier.shutdown == "cut" else 0.0
     app.conf.worker_disable_prefetch = tier.disable_prefetch
     app.steps["consumer"].add(health_step(job.health))
@@ -113,6 +123,19 @@ def configure(app: LibraryCelery, job: WorkerJob, letters: LetterWriter, plan: W
     if tier.shutdown == "cut":
         app.steps["consumer"].add(cut_step(lambda: tell_draining(job)))
     register_all(app, job.tasks, job.policies, pool=tier.pool)
+
+
+def in_children(app: Celery, forget: Callable[[], None]) -> Callable[..., None]:
+    """A receiver of `worker_process_init` for children alone: the solo pool sends it in the worker itself."""
+    worker = os.getpid()
+
+    def started(**_: object) -> None:
+        if os.getpid() != worker:
+            # The locks and the registry of the parent mean nothing in a child.
+            measure_with(app, None)
+            forget()
+
+    return started
 
 
 def run(
@@ -135,23 +158,18 @@ def run(
     def draining(**_: object) -> None:
         tell_draining(job)
 
-    def child_started(**_: object) -> None:
-        # The locks and the registry of the parent mean nothing in a child.
-        measure_with(None)
-        forget_job()
-
     def child_ends(**_: object) -> None:
         tracing.flush()
 
     connections = (
         (signals.setup_logging, keep_our_logging),
         (signals.worker_shutting_down, draining),
-        (signals.worker_process_init, child_started),
+        (signals.worker_process_init, in_children(app, forget_job)),
         (signals.worker_process_shutdown, child_ends),
     )
     for signal, receiver in connections:
         signal.connect(receiver, weak=False)
-    measure_with(job.metrics, letters)
+    measure_with(app, job.metrics, letters)
     trace.LOG_SUCCESS = SUCCESS_LINE
     try:
         worker = app.Worker(
@@ -170,7 +188,7 @@ def run(
         )
         worker.start()
     finally:
-        measure_with(None)
+        measure_with(app, None)
         for signal, receiver in connections:
             signal.disconnect(receiver)
     if worker.exitcode and not job.stop.is_set():

@@ -1,67 +1,17 @@
-"""From a workflow that was submitted to a run of the interpreter, and back to a `WorkflowResult`."""
+"""What a run of the interpreter takes and gives: inputs of its steps, its output, its `WorkflowResult`."""
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from task_abstraction.backends.hatchet import results
 from task_abstraction.backends.hatchet.labels import FLOW_KEY, INTERPRETER, STEPS_KEY
-from task_abstraction.backends.hatchet.options import priority_of
-from task_abstraction.codec import encode
 from task_abstraction.encryption import Sealer
 from task_abstraction.models import TaskStatus, WorkflowResult
-from task_abstraction.workflow_catalogue import WorkflowSubmission
-from task_abstraction.workflows import WorkflowStep, layers_of
 
 # ruff: noqa: ANN401 - values of steps are any JSON
 
-if TYPE_CHECKING:
-    from task_abstraction.backends.hatchet.backend import HatchetBackend
-
 _PROGRESS = re.compile(r"\n\[(\d+) of \d+ steps completed\]$")
-
-
-def submit(backend: "HatchetBackend", submission: WorkflowSubmission, *, limit_s: float) -> str:
-    """Hand a workflow over and return the id of its run.
-
-    Raises:
-        TaskNotRegistered: no worker has registered the task of a step, or runs workflows.
-    """
-    from task_abstraction.backends.hatchet.engine import Run
-
-    clients, definition = backend.clients, submission.definition
-    clients.registered.require(INTERPRETER, limit_s=limit_s)
-    run = Run(
-        workflow=clients.connection.full_name(INTERPRETER),
-        envelope=_to_input(backend, submission, limit_s),
-        metadata={FLOW_KEY: definition.name, STEPS_KEY: str(len(definition.steps))},
-    )
-    workflow_id = clients.engine.submit(run, limit_s=limit_s)
-    backend.lookup.remember(workflow_id, definition.name, steps=len(definition.steps))
-    return workflow_id
-
-
-def _to_input(backend: "HatchetBackend", submission: WorkflowSubmission, limit_s: float) -> dict[str, Any]:
-    """The definition as the interpreter takes it: each step goes where its submit would go."""
-
-    def one(step: WorkflowStep) -> dict[str, Any]:
-        name = step.task_name
-        chosen = backend.chosen_queue(name)
-        workflow, told = backend.clients.variants.workflow(name, queue=chosen, once=False, limit_s=limit_s)
-        queue = told or backend.queue_for(name)
-        priority = priority_of(None, backend.policy_for(name, queue))
-        given = backend.sealer.seal_json({"kwargs": encode(step.kwargs or {})})
-        return {"workflow": workflow, "queue": queue, "priority": priority, "given": given}
-
-    layers = [
-        {"parallel": layer.parallel, "steps": [one(step) for step in layer.steps]}
-        for layer in layers_of(submission.definition)
-    ]
-    return {
-        "layers": layers,
-        "initial": backend.sealer.seal_json({"result": submission.initial}),
-        "headers": dict(submission.headers),
-    }
 
 
 def step_input(previous: Any, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import amqp.exceptions
@@ -72,10 +74,22 @@ def letter_in(message: Any, queue: str) -> DeadLetter:  # noqa: ANN401 - kombu's
     """The letter that a message of a dead-letter queue is, or that it becomes where the broker put it there."""
     if MARK in (message.headers or {}):
         return from_json(_bytes(message.body), queue)
-    deaths = (message.headers or {}).get("x-death") or [{}]
-    cause = str(deaths[0].get("reason", "unknown"))
+    death = _death_in(message.headers)
+    cause = str(death.get("reason", "unknown"))
     reason = BROKER_REASONS.get(cause, Reason.INVALID)
-    return letter_of(message, queue=queue, reason=reason, error=f"the broker dead-lettered it: {cause}")
+    letter = letter_of(message, queue=queue, reason=reason, error=f"the broker dead-lettered it: {cause}")
+    when = death.get("time")
+    if not isinstance(when, datetime):
+        return letter
+    # It has no zone, and is UTC (amqp 5.3, from source).
+    return replace(letter, failed_at=when.replace(tzinfo=UTC).isoformat(timespec="milliseconds"))
+
+
+def _death_in(headers: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What the broker says about the last time that it dead-lettered a message; a producer may write anything there."""
+    deaths = (headers or {}).get("x-death")
+    last = deaths[0] if isinstance(deaths, list) and deaths else None
+    return last if isinstance(last, dict) else {}
 
 
 class LetterWriter:

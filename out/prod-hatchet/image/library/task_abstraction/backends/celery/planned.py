@@ -10,6 +10,8 @@ from task_abstraction.policy import TaskPolicy
 
 POOLS = {"thread": "threads", "asynpool": "prefork"}
 """Last words of the modules of pools that are not the names of the pools."""
+HARD_LIMIT_POOLS = frozenset({"prefork", "gevent"})
+"""Pools that can end a running task; elsewhere a limit would be ignored in silence (measured on threads)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,11 @@ def pool_of(worker: Any) -> str:  # noqa: ANN401 - Celery's WorkController
     """The name by which the command line chooses the pool that runs."""
     word = str(worker.pool_cls.__module__).rpartition(".")[2]
     return POOLS.get(word, word)
+
+
+def slots_of(pool: str, concurrency: int) -> int:
+    """How many tasks a pool really runs at once: solo takes any number, and runs one (measured)."""
+    return 1 if pool == "solo" else int(concurrency)
 
 
 def difference(what: str, planned: object, running: object, consequence: str, remedy: str) -> Difference:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from task_abstraction.backends.celery.planned import Planned, difference, pool_of, unsafe
+from task_abstraction.backends.celery.planned import HARD_LIMIT_POOLS, Planned, difference, pool_of, slots_of, unsafe
 from task_abstraction.backends.celery.queues import QUORUM
 from task_abstraction.backends.celery.running_tasks import compare_task
 from task_abstraction.config import TierSettings, WorkerPlan
@@ -13,6 +13,7 @@ from task_abstraction.differences import Difference, compare_queues, compare_slo
 
 INTERNAL = ("celery.", "task_abstraction.")
 """Tasks of Celery and of the library itself: nobody plans them."""
+ALIKE = "state the same in the application's settings and in backends.celery.broker.key_prefix"
 SCHEMES = {"rediss": "redis", "amqps": "amqp", "pyamqp": "amqp"}
 PORTS = {"redis": 6379, "amqp": 5672}
 
@@ -44,7 +45,7 @@ def _pool(worker: Any, tier: TierSettings) -> Iterator[Difference]:  # noqa: ANN
     running = pool_of(worker)
     if running != tier.pool:
         what, remedy = f"pool of tier {tier.name}", f"start it with --pool={tier.pool}, or set tiers.{tier.name}.pool"
-        if tier.pool == "prefork":
+        if tier.pool == "prefork" or (tier.pool in HARD_LIMIT_POOLS and running not in HARD_LIMIT_POOLS):
             yield unsafe(what, tier.pool, running, "no time limit ends a task there", remedy)
         else:
             yield difference(what, tier.pool, running, "memory was derived for the other pool", remedy)
@@ -57,7 +58,7 @@ def _pool(worker: Any, tier: TierSettings) -> Iterator[Difference]:  # noqa: ANN
             "start it without --autoscale",
         )
     else:
-        yield from compare_slots(tier, int(worker.concurrency))
+        yield from compare_slots(tier, slots_of(running, worker.concurrency))
 
 
 def _prefetch(consumer: Any, tier: TierSettings) -> Iterator[Difference]:  # noqa: ANN401
@@ -120,7 +121,10 @@ def _connection(consumer: Any, planned: Planned) -> Iterator[Difference]:  # noq
             )
     options = planned.settings.get("broker_transport_options") or {}
     really = connection.transport_options or {}
-    for name, value in options.items():
+    # Without settings nobody knows what was planned; with them an option that they lack was planned as absent.
+    identity = {"global_keyprefix"} & set(really) if planned.settings else set()
+    for name in sorted({*options, *identity}):
+        value = options.get(name)
         if name != "visibility_timeout" and really.get(name) != value:
             lost = name in {"global_keyprefix", "confirm_publish", "master_name"}
             yield Difference(
@@ -130,7 +134,7 @@ def _connection(consumer: Any, planned: Planned) -> Iterator[Difference]:  # noq
                 consequence="producers, workers and exporter do not mean the same queues, or a submit may be lost"
                 if lost
                 else "the broker is used otherwise than the plan counts on",
-                remedy="take it out of the application's settings",
+                remedy=ALIKE if name == "global_keyprefix" else "take it out of the application's settings",
                 unsafe=lost,
             )
     if "pickle" in (consumer.app.conf.accept_content or ()):

@@ -22,7 +22,7 @@ class Clients:
         self.connection = connection
         self.rest = Rest(connection)
         self.registered = Registered(self.rest, connection)
-        self.variants = Variants(self, self.registered)
+        self.variants = Variants(connection, self.registered, lambda: self.engine)
         self.statistics = Statistics(self.rest, self.registered, queue_of)
         self._engine: Engine | None = None
 

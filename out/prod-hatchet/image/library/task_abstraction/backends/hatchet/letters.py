@@ -9,20 +9,19 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from task_abstraction.backends.hatchet.clients import Clients
 from task_abstraction.backends.hatchet.labels import ID_KEY, QUEUE_KEY
-from task_abstraction.backends.hatchet.lookup import LONGEST_SEARCH
+from task_abstraction.backends.hatchet.lookup import LONGEST_SEARCH, Lookup
 from task_abstraction.backends.hatchet.results import SCHEDULE_TIMEOUT
 from task_abstraction.config import read_setting
 from task_abstraction.context import ENQUEUED_AT_HEADER
 from task_abstraction.dead_letters import Choice, DeadLetter, moment
+from task_abstraction.encryption import Sealer
 from task_abstraction.errors import ConfigurationError, PayloadUnreadable, UnsupportedFeature
 from task_abstraction.models import Feature, Reason, TaskResult
 from task_abstraction.runtime.execution import enqueued_at
-
-if TYPE_CHECKING:
-    from task_abstraction.backends.hatchet.backend import HatchetBackend
 
 RETENTION = timedelta(days=30)
 """How long an engine keeps runs where nobody says otherwise (720 h)."""
@@ -36,8 +35,10 @@ _WORKER_LOST = "Task reached its maximum reassignment count"
 class HatchetLetterStore:
     """The failed runs of one tenant and namespace."""
 
-    def __init__(self, backend: "HatchetBackend") -> None:
-        self._backend = backend
+    def __init__(self, clients: Clients, lookup: Lookup, sealer: Sealer) -> None:
+        self._clients = clients
+        self._lookup = lookup
+        self._sealer = sealer
         self._limit_s: float = read_setting("health_timeout_s")
 
     def read(self, queue: str) -> list[DeadLetter]:
@@ -56,7 +57,7 @@ class HatchetLetterStore:
                 "Hatchet begins a run again on the queue that it was submitted to. Leave out --to", source="--to"
             )
         chosen = [letter for letter in self.read(queue) if choose(letter)]
-        rest = self._backend.clients.rest
+        rest = self._clients.rest
         for begin in range(0, len(chosen), REPLAYED_AT_ONCE):
             ids = [letter.id for letter in chosen[begin : begin + REPLAYED_AT_ONCE]]
             rest.post(f"{rest.stable_tenant}/tasks/replay", {"externalIds": ids}, limit_s=self._limit_s)
@@ -79,7 +80,7 @@ class HatchetLetterStore:
 
     def _failed(self, queue: str) -> Iterator[Mapping[str, Any]]:
         """Failed runs of the namespace, in windows: a longer search is slow."""
-        rest, at = self._backend.clients.rest, self._backend.clients.connection
+        rest, at = self._clients.rest, self._clients.connection
         now = datetime.now(UTC)
         until, seen = now + timedelta(minutes=1), set()
         while until > now - RETENTION:
@@ -107,7 +108,7 @@ class HatchetLetterStore:
     def _letter(self, run: Mapping[str, Any], queue: str) -> DeadLetter:
         run_id, metadata = str(run["taskExternalId"]), run.get("additionalMetadata") or {}
         task_id = str(metadata.get(ID_KEY) or run_id)
-        found = self._backend.lookup.result(task_id, run)
+        found = self._lookup.result(task_id, run)
         ended = found.completed_at or found.started_at or datetime.fromisoformat(str(run["createdAt"]))
         shown = {name: value for name, value in metadata.items() if name != ENQUEUED_AT_HEADER}
         return DeadLetter(
@@ -127,7 +128,7 @@ class HatchetLetterStore:
         """Arguments as `[args, kwargs]`, or as they are filed where they cannot be read here."""
         filed = (run.get("input") or {}).get("input")
         try:
-            envelope = self._backend.sealer.open_json(filed)
+            envelope = self._sealer.open_json(filed)
             return json.dumps([envelope["args"], envelope["kwargs"]])
         except (PayloadUnreadable, TypeError, KeyError):
             return json.dumps(filed)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from task_abstraction.backends.celery.planned import Planned, difference, pool_of, unsafe
+from task_abstraction.backends.celery.planned import HARD_LIMIT_POOLS, Planned, difference, pool_of, unsafe
 from task_abstraction.config import TierSettings
 from task_abstraction.differences import Difference, longest_limit
 from task_abstraction.policy import TaskPolicy
@@ -23,6 +23,10 @@ class _Running:
 
     @property
     def enforces_limits(self) -> bool:
+        return pool_of(self.worker) in HARD_LIMIT_POOLS
+
+    @property
+    def has_children(self) -> bool:
         return pool_of(self.worker) == "prefork"
 
     @property
@@ -68,7 +72,7 @@ def _acknowledgement(running: _Running, tier: TierSettings, policy: TaskPolicy) 
             "a task that must not run twice runs again after a lost worker",
             f"set acks_late=False on the task, or say that it may: tasks.{running.name}.idempotent: true",
         )
-    if late and running.task.reject_on_worker_lost and running.enforces_limits:
+    if late and running.task.reject_on_worker_lost and running.has_children:
         yield difference(
             f"reject_on_worker_lost of task {running.name}",
             False,
@@ -100,7 +104,7 @@ def _limits(running: _Running, planned: Planned, policy: TaskPolicy, redelivery:
     elif wanted is not None and limit != wanted and "time_limit_s" in planned.plan.overrides_of(running.name):
         yield difference(what, planned_text, shown, "the code decides, not the profile", remedy)
     soft = running.soft_limit
-    if soft is not None and limit is not None and soft >= limit:
+    if running.has_children and soft is not None and limit is not None and soft >= limit:
         yield difference(
             f"soft time limit of task {running.name}",
             _seconds(policy.soft_time_limit_s),

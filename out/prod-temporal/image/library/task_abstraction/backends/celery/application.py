@@ -10,11 +10,12 @@ from celery import Celery, signals
 from celery.app.defaults import NAMESPACES, flatten
 from celery.result import AsyncResult
 
+from task_abstraction.backends.celery.control import LibraryControl
 from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deliverable, has_quorum_queues
 from task_abstraction.backends.celery.sealing import HIDDEN, seal_results, serialization
 from task_abstraction.backends.celery.store import with_records
 from task_abstraction.backends.celery.tls import check_settings, secured
-from task_abstraction.backends.celery.transport import CONNECT_TIMEOUT_S, ThriftyAMQP, bound_handshake
+from task_abstraction.backends.celery.transport import CONNECT_TIMEOUT_S, LibraryAMQP, bound_handshake
 from task_abstraction.backends.celery.unread import refuse_unread
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
@@ -23,6 +24,10 @@ from task_abstraction.encryption import Sealer
 from task_abstraction.errors import ConfigurationError
 
 SETTINGS_MODULE = "celeryconfig"
+POOL_TIMEOUT_S = 30.0
+"""Longest wait for one of the `broker_pool_limit` connections that the threads of a process share."""
+STORE_TIMEOUT_S = 30.0
+"""Longest wait for an answer of a result store on Redis, which is asked twice; Celery's own is 120 s."""
 NO_RESULTS = "disabled://"
 """Celery's own name for having no result store."""
 # Settings that the code of Celery reads although its table of settings does not list them (celery 5.7.0, from source).
@@ -33,8 +38,10 @@ UNLISTED = frozenset(
 DEFAULTS: Mapping[str, Any] = {
     "broker_connection_retry_on_startup": True,
     "broker_channel_error_retry": True,
+    "broker_pool_acquire_timeout": POOL_TIMEOUT_S,
     "redis_socket_connect_timeout": CONNECT_TIMEOUT_S,
     "redis_socket_keepalive": True,
+    "redis_socket_timeout": STORE_TIMEOUT_S,
     "redis_retry_on_timeout": True,
     "result_expires": 86400,
     "worker_prefetch_multiplier": 1,
@@ -62,6 +69,7 @@ class LibraryCelery(Celery):
     """A Celery application: stored results also say task, attempts and start, and delayed tasks keep their queue."""
 
     sealer = Sealer()
+    control_cls: Any = LibraryControl
 
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
         """Send a task; every submit and every repetition comes through here."""
@@ -125,15 +133,13 @@ def make_app(config: BackendConfig, plan: WorkerPlan, *, kind: str = "", sealer:
     params = config.connection_params
     rendered = rendered_settings()
     on_rabbitmq = kind == "amqp"
-    # Without confirms a submit to RabbitMQ returns before the broker has the task.
-    confirms = {"broker_transport_options": {"confirm_publish": True}} if on_rabbitmq else {}
-    amqp = amqp_with_dead_letters(plan.keeps_dead_letters) if on_rabbitmq else ThriftyAMQP
+    amqp = amqp_with_dead_letters(plan.keeps_dead_letters) if on_rabbitmq else LibraryAMQP
     app = LibraryCelery("task_abstraction", amqp=amqp, set_as_current=False)
     # Not `result_backend`: CELERY_RESULT_BACKEND would win over it, whatever the caller's configuration says.
     app.backend_cls = secured(result_store(config, rendered), "CELERY_RESULT_BACKEND").url
     queue = {"task_default_queue": read_setting("default_queue") or plan.default_queue or DEFAULT_QUEUE}
     app.sealer = sealer or Sealer()
-    app.conf.update({**DEFAULTS, **confirms, **queue, **rendered, **REQUIRED, **serialization(app.sealer)})
+    app.conf.update({**DEFAULTS, **queue, **rendered, **REQUIRED, **serialization(app.sealer)})
     if params.get("broker_url"):
         # Not `broker_url`: CELERY_BROKER_URL would win over it, whatever the caller's configuration says.
         broker = secured(str(params["broker_url"]), "CELERY_BROKER_URL")
@@ -142,6 +148,9 @@ def make_app(config: BackendConfig, plan: WorkerPlan, *, kind: str = "", sealer:
             app.conf.update(broker_use_ssl={**broker.options, **(rendered.get("broker_use_ssl") or {})})
     if params.get("extra_settings"):
         app.conf.update(params["extra_settings"])
+    if on_rabbitmq:
+        # Without confirms a submit returns before the broker has the task; other options must not switch them off.
+        app.conf.broker_transport_options = {"confirm_publish": True, **(app.conf.broker_transport_options or {})}
     check_settings(app.conf)
     return app
 

@@ -1,49 +1,48 @@
 """A worker of a backend: which tasks it registers, which further ones it takes, with the limits of their tiers."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hatchet_sdk import Hatchet
 from hatchet_sdk.runnables.workflow import Standalone
 
 from task_abstraction.backends.hatchet import listener, worker
-from task_abstraction.backends.hatchet.interpreter import interpreter
+from task_abstraction.backends.hatchet.connection import connection_of
+from task_abstraction.backends.hatchet.interpreter import Runs, interpreter
 from task_abstraction.backends.hatchet.labels import action, variant
 from task_abstraction.backends.hatchet.options import task_options
 from task_abstraction.backends.hatchet.sdk import client_config, new_client
 from task_abstraction.backends.hatchet.worker import LibraryWorker, Tasks
 from task_abstraction.backends.hatchet.wrapper import Wrapped, register
+from task_abstraction.base import TaskBackend
 from task_abstraction.config import load_settings_module
 from task_abstraction.errors import ConfigurationError
 from task_abstraction.worker_job import WorkerJob
 
-if TYPE_CHECKING:
-    from task_abstraction.backends.hatchet.backend import HatchetBackend
 
-
-def serve(backend: "HatchetBackend", job: WorkerJob, *, started: Callable[[LibraryWorker | None], None]) -> None:
+def serve(backend: TaskBackend, job: WorkerJob, runs: Runs, *, started: Callable[[LibraryWorker | None], None]) -> None:
     """Run the worker of a job until it is told to stop."""
     settings = load_settings_module("hatchet_settings")
     rendered: Mapping[str, Any] = getattr(settings, "WORKER", {}).get(job.tier.name, {})
-    hatchet = new_client(client_config(backend.clients.connection, healthcheck=listener.healthcheck_config()))
+    hatchet = new_client(client_config(connection_of(backend.config), healthcheck=listener.healthcheck_config()))
     worker.run(
         hatchet,
         job,
-        tasks_of(backend, hatchet, job),
-        labels=worker.labels_of(job, rendered.get("labels", {})),
+        tasks_of(backend, hatchet, job, runs),
+        rendered=rendered,
         address=backend.address(),
         started=started,
         stop=backend.stop,
     )
 
 
-def tasks_of(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) -> Tasks:
+def tasks_of(backend: TaskBackend, hatchet: Hatchet, job: WorkerJob, runs: Runs) -> Tasks:
     """What a worker runs: the tasks of its queues, any other that is submitted to one of them, and workflows.
 
     Raises:
         ConfigurationError: there is none.
     """
-    connection = backend.clients.connection
+    connection = connection_of(backend.config)
     made = {connection.short_name(task.name): task for task in _standalones(backend, hatchet, job)}
     taken = {
         action(connection.full_name(variant(name, queue=queue, once=False)), name): task.tasks[0]
@@ -53,10 +52,10 @@ def tasks_of(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) -> Tas
     own = [task for name, task in made.items() if backend.queue_for(name) in job.queues]
     if not taken:
         raise ConfigurationError("no task to run. Set TASK_MODULES or --app to modules with tasks", source="--app")
-    return Tasks(own=own, taken=taken, interpreter=interpreter(hatchet, backend.lookup, backend.sealer))
+    return Tasks(own=own, taken=taken, interpreter=interpreter(hatchet, runs, backend.sealer))
 
 
-def _standalones(backend: "HatchetBackend", hatchet: Hatchet, job: WorkerJob) -> Iterator[Standalone[Any, Any]]:
+def _standalones(backend: TaskBackend, hatchet: Hatchet, job: WorkerJob) -> Iterator[Standalone[Any, Any]]:
     """Every task of the backend as one of the SDK, with the limits of its own tier."""
     settings = load_settings_module("hatchet_settings")
     for name, definition in job.tasks.items():

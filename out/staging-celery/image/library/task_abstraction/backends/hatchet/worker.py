@@ -26,6 +26,8 @@ BEAT_S = 0.5
 HEALTH_POLL_S = 2.0
 DURABLE_SLOTS = 1000
 """Workflows that one worker follows at once, the SDK's default: they take no slot of a task, and cost little."""
+WORKERS = 2
+"""Workers that one process is for the engine: see `two_workers`."""
 START_LIMIT_S = 30.0
 """Time that a stop waits for a start that is under way."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -46,8 +48,10 @@ class Tasks:
 class LibraryWorker(Worker):
     """The SDK's worker with a watch of ours on its loop."""
 
-    def __init__(self, hatchet: Hatchet, job: WorkerJob, tasks: Tasks, labels: Mapping[str, str | int]) -> None:
-        slots = {"default": job.concurrency, "durable": DURABLE_SLOTS}
+    def __init__(
+        self, hatchet: Hatchet, job: WorkerJob, tasks: Tasks, *, labels: Mapping[str, str | int], durable_slots: int
+    ) -> None:
+        slots = {"default": job.concurrency, "durable": durable_slots}
         registered = [*tasks.own, tasks.interpreter]
         super().__init__(name=job.name, config=hatchet.config, slot_config=slots, workflows=registered)
         # Its constructor takes labels only in the form that it warns of.
@@ -77,6 +81,11 @@ class LibraryWorker(Worker):
             self._action_runner.cleanup()
         self._close_queues()
         asyncio.get_running_loop().stop()
+
+    async def _pause_task_assignment(self) -> None:
+        """Each call of the SDK's reads the id of one worker."""
+        for _ in range(WORKERS):
+            await super()._pause_task_assignment()
 
     async def _aio_start(self) -> None:
         self._watching = asyncio.get_running_loop().create_task(self._watch())
@@ -151,19 +160,20 @@ def run(
     job: WorkerJob,
     tasks: Tasks,
     *,
-    labels: Mapping[str, str | int],
+    rendered: Mapping[str, Any],
     address: str,
     started: Callable[[LibraryWorker | None], None],
     stop: Callable[[], None],
 ) -> None:
-    """Run the worker until it is told to stop.
+    """Run the worker until it is told to stop; `rendered` is what the settings say of its tier.
 
     Raises:
         BackendUnavailable: it ended without being told to.
     """
     listener.use_our_logging(job.log_level)
     with _signals_kept():
-        worker = LibraryWorker(hatchet, job, tasks, labels)
+        labels, durable = labels_of(job, rendered.get("labels", {})), rendered.get("durable_slots", DURABLE_SLOTS)
+        worker = LibraryWorker(hatchet, job, tasks, labels=labels, durable_slots=durable)
         started(worker)
         try:
             with on_stop_signal(stop):

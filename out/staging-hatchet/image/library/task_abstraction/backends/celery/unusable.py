@@ -22,6 +22,8 @@ log = logging.getLogger("task_abstraction.celery")
 UNREADABLE = (DecodeError, ContentDisallowed, LookupError, ValueError, TypeError)
 PIDBOX = ".pidbox"
 """End of the names of the exchanges that carry control messages."""
+AGAIN_S = 5.0
+"""After this time a message comes again whose dead letter could not be written."""
 PARTS_OF_BODY = (list, dict, dict)
 """Arguments, keywords and callbacks: the body of a message of Celery's second protocol."""
 
@@ -68,12 +70,15 @@ class Unusable:
         self.served = ServedQueues(consumer.task_consumer)
 
     def discard(self, message: Any, why: str, reason: Reason = Reason.INVALID) -> None:  # noqa: ANN401
-        """Put a message into the dead letter and give its id a final state; unacknowledged while nobody keeps it."""
+        """Put a message into the dead letter and give its id a final state; it comes again while nobody keeps it."""
         queue = self.served.name_of(message)
         letter = letter_of(message, queue=queue, reason=reason, error=why)
         if not self._writer.wants(queue):
             log.error("message %s of queue %s is discarded: %s", letter.id, queue, why)
         elif not self._writer.write(letter):
+            # Held for longer, it would cost the worker a place of its prefetch until the connection ends.
+            again = (log, self._consumer.connection_errors, True)
+            self._consumer.timer.call_after(AGAIN_S, message.reject_log_error, again)
             return
         else:
             self._count_dead(queue, letter.task)
@@ -175,7 +180,7 @@ def unusable_step(writer: LetterWriter, metrics: WorkerMetrics | None) -> type[A
 
         def start(self, consumer: Any) -> None:  # noqa: ANN401
             unusable = Unusable(consumer, writer, metrics)
-            serving(unusable.served)
+            serving(consumer.app, unusable.served)
             for name in ("on_unknown_task", "on_unknown_message", "on_invalid_task", "on_decode_error"):
                 setattr(consumer, name, getattr(unusable, name))
             consumer.task_consumer.on_decode_error = unusable.on_decode_error

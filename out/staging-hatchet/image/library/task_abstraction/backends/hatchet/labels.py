@@ -19,6 +19,7 @@ POOL_LABEL = "pool"
 _ONCE = ".once"
 _CANCELLED = ".cancelled"
 _ON = ".on."
+_QUEUE_LABEL = "queue:"
 _QUEUE = re.compile(r"\[queue ([^\]]+)\]$")
 
 
@@ -56,7 +57,12 @@ def queue_of_action(text: str) -> str | None:
 
 def queue_label(queue: str) -> str:
     """Worker label of a queue: a worker carries one, with the value 1, for each queue that it serves."""
-    return f"queue:{queue}"
+    return _QUEUE_LABEL + queue
+
+
+def is_queue_label(key: str) -> bool:
+    """Whether a worker label names a queue."""
+    return key.startswith(_QUEUE_LABEL)
 
 
 def describe(text: str | None, queue: str) -> str:

@@ -9,18 +9,16 @@ from typing import Any
 
 import amqp.exceptions
 from celery.app.task import Context
-from kombu import Queue
 
+from task_abstraction.backends.celery.amqp_letters import Remove, walk_amqp
 from task_abstraction.backends.celery.application import NO_RESULTS
-from task_abstraction.backends.celery.letters import PUBLISH_RETRY, letter_in
+from task_abstraction.backends.celery.letters import PUBLISH_RETRY
 from task_abstraction.backends.celery.sealing import check_replay, opened_letter
 from task_abstraction.backends.celery.store import SUBMITTED
 from task_abstraction.context import ENQUEUED_AT_HEADER
 from task_abstraction.dead_letters import Choice, DeadLetter, dead_letter_queue, from_json
 
 REPLAYS_HEADER = "x-taskgen-replays"
-GIVEN_BACK_WITHIN_S = 2.0
-Remove = Callable[[], object]
 
 
 class CeleryLetterStore:
@@ -29,7 +27,7 @@ class CeleryLetterStore:
     def __init__(self, app: Any, *, kind: str, reaching: Callable[[], AbstractContextManager[None]]) -> None:  # noqa: ANN401
         self._app = app
         self._is_redis = kind == "redis"
-        self._walk = _walk_redis if self._is_redis else _walk_amqp
+        self._walk = _walk_redis if self._is_redis else walk_amqp
         self._reaching = reaching
 
     def read(self, queue: str) -> list[DeadLetter]:
@@ -38,12 +36,19 @@ class CeleryLetterStore:
             return [opened_letter(letter, self._app.sealer) for letter, _ in letters]
 
     def replay(self, queue: str, choose: Choice, *, to: str | None = None) -> list[DeadLetter]:
-        """Send the chosen letters again, each before it is removed; what is no message stays."""
+        """Send the chosen letters again, each before it is removed; what is no message stays.
+
+        Who writes a letter may die before it hears that the broker has it, and leave two: their task is sent once.
+        """
+        sent: set[tuple[str, bytes]] = set()
 
         def send(letter: DeadLetter) -> bool:
             if letter.message is None:
                 return False
-            self._send(letter, to or queue)
+            task = (letter.task_id or "", letter.body)
+            if letter.task_id is None or task not in sent:
+                self._send(letter, to or queue)
+                sent.add(task)
             return True
 
         return self._take(queue, choose, send)
@@ -108,45 +113,3 @@ def _walk_redis(app: Any, queue: str) -> Iterator[Iterator[tuple[DeadLetter, Rem
                     yield from_json(raw, queue), functools.partial(client.lrem, key, -1, raw)
 
             yield letters()
-
-
-def _ready(connection: Any, name: str) -> int:  # noqa: ANN401 - kombu
-    with connection.channel() as channel, contextlib.suppress(amqp.exceptions.NotFound):
-        return int(channel.queue_declare(queue=name, passive=True).message_count)
-    return 0
-
-
-def _wait_until_given_back(connection: Any, name: str, count: int) -> None:  # noqa: ANN401 - kombu
-    """Wait until a queue holds again what was only read: a quorum queue takes it back after the channel has closed.
-
-    Whoever reads next would find fewer. Somebody else may have taken some of them: so not for ever.
-    """
-    deadline = time.monotonic() + GIVEN_BACK_WITHIN_S
-    while _ready(connection, name) < count and time.monotonic() < deadline:
-        time.sleep(0.01)
-
-
-@contextlib.contextmanager
-def _walk_amqp(app: Any, queue: str) -> Iterator[Iterator[tuple[DeadLetter, Remove]]]:  # noqa: ANN401 - Celery
-    with app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0)
-        # Closing the channel gives back, in their places, the messages that were not acknowledged.
-        with connection.channel() as channel:
-            place = Queue(dead_letter_queue(queue))(channel)
-            count = _ready(connection, place.name)
-            removed = 0
-
-            def remove(message: Any) -> None:  # noqa: ANN401 - kombu's Message
-                nonlocal removed
-                message.ack()
-                removed += 1
-
-            def letters() -> Iterator[tuple[DeadLetter, Remove]]:
-                for _ in range(count):
-                    message = place.get(no_ack=False)
-                    if message is None:
-                        return
-                    yield letter_in(message, queue), functools.partial(remove, message)
-
-            yield letters()
-        _wait_until_given_back(connection, place.name, count - removed)

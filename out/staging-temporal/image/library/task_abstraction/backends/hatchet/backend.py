@@ -1,25 +1,19 @@
 """Submit, results, cancel, statistics and workers over Hatchet."""
 
 import asyncio
-import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from task_abstraction.backends.hatchet import ids
-from task_abstraction.backends.hatchet.cancelled import record_cancelled
 from task_abstraction.backends.hatchet.clients import Clients
 from task_abstraction.backends.hatchet.connection import connection_of, namespace_of
-from task_abstraction.backends.hatchet.labels import ID_KEY, ONCE_KEY, QUEUE_KEY
 from task_abstraction.backends.hatchet.letters import HatchetLetterStore
-from task_abstraction.backends.hatchet.limits import check_arguments
 from task_abstraction.backends.hatchet.lookup import Lookup
 from task_abstraction.backends.hatchet.options import priority_of
 from task_abstraction.backends.hatchet.place import check_place, refuse_cut
-from task_abstraction.backends.hatchet.registered import not_registered
+from task_abstraction.backends.hatchet.submits import Submits
 from task_abstraction.backends.hatchet.waiting import Waiting
 from task_abstraction.base import Submission, TaskBackend
 from task_abstraction.codec import decode_result
@@ -33,7 +27,6 @@ from task_abstraction.worker_job import WorkerJob
 from task_abstraction.workflow_catalogue import WorkflowSubmission
 
 if TYPE_CHECKING:
-    from task_abstraction.backends.hatchet.engine import Run
     from task_abstraction.backends.hatchet.worker import LibraryWorker
 
 # ruff: noqa: ANN401 - arguments and results of tasks are anything that JSON can say
@@ -75,6 +68,10 @@ class HatchetBackend(TaskBackend):
     def lookup(self) -> Lookup:
         """What finds and awaits runs."""
         return self._built()[1]
+
+    @property
+    def _submits(self) -> Submits:
+        return Submits(self, *self._built(), limit_s=self._limit_s)
 
     @property
     def _limit_s(self) -> float:
@@ -149,67 +146,16 @@ class HatchetBackend(TaskBackend):
         declared = definition.queue if definition is not None else None
         return declared or self._declared.get(name) or self.plan.route_of(name)
 
-    def _target(self, submission: Submission) -> tuple[str, dict[str, str]]:
-        """The workflow of a submit by its full name, and its metadata.
-
-        Raises:
-            TaskNotRegistered: no worker has registered the task.
-        """
-        key, clients = submission.options.idempotency_key, self.clients
-        chosen = submission.options.queue or self.chosen_queue(submission.name)
-        workflow, queue = clients.variants.workflow(
-            submission.name, queue=chosen, once=key is not None, limit_s=self._limit_s
-        )
-        metadata = {**submission.headers, QUEUE_KEY: queue or submission.queue}
-        if key is not None:
-            metadata[ONCE_KEY] = f"{submission.name}:{key}"  # keys belong to the tenant, not to the task
-        return clients.connection.full_name(workflow), metadata
-
-    def _run_of(self, submission: Submission) -> "Run":
-        workflow, metadata = self._target(submission)
-        from task_abstraction.backends.hatchet.engine import Run
-
-        return Run(
-            workflow=workflow,
-            envelope=self.sealer.seal_json(submission.envelope),
-            metadata=metadata,
-            priority=priority_of(submission.options.priority, submission.policy),
-        )
-
     def _send(self, submission: Submission) -> str:
-        if submission.due_at is not None and submission.due_at > datetime.now(UTC):
-            return self._schedule(submission, submission.due_at)
-        task_id = self.clients.engine.submit(self._run_of(submission), limit_s=self._limit_s)
-        self.lookup.remember(task_id, submission.name)
-        return task_id
+        return self._submits.task(submission)
 
     def _send_many(self, submissions: Sequence[Submission]) -> list[str]:
-        runs = [self._run_of(submission) for submission in submissions]
-        task_ids = self.clients.engine.submit_many(runs, limit_s=self._limit_s)
-        for task_id, submission in zip(task_ids, submissions, strict=True):
-            self.lookup.remember(task_id, submission.name)
-        return task_ids
+        return self._submits.tasks(submissions)
 
     def _send_workflow(self, submission: WorkflowSubmission) -> str:
-        from task_abstraction.backends.hatchet.flows import submit
+        return self._submits.workflow(submission)
 
-        return submit(self, submission, limit_s=self._limit_s)
-
-    def _schedule(self, submission: Submission, due_at: datetime) -> str:
-        rest = self.clients.rest
-        workflow, metadata = self._target(submission)
-        task_id = ids.delayed_id(due_at)
-        body: dict[str, Any] = {
-            "triggerAt": due_at.astimezone(UTC).isoformat(),
-            "input": json.loads(check_arguments(dict(self.sealer.seal_json(submission.envelope)))),
-            "additionalMetadata": {**metadata, ID_KEY: task_id},
-        }
-        priority = priority_of(submission.options.priority, submission.policy)
-        if priority is not None:
-            body["priority"] = priority
-        if rest.post(f"{rest.tenant}/workflows/{workflow}/scheduled", body, limit_s=self._limit_s) is None:
-            raise not_registered(submission.name)
-        return task_id
+    # Results.
 
     def _look(self, task_id: str) -> TaskResult[Any]:
         return self.lookup.look(task_id)
@@ -245,7 +191,7 @@ class HatchetBackend(TaskBackend):
             if schedule is not None and rest.delete(
                 f"{rest.tenant}/workflows/scheduled/{schedule['metadata']['id']}", limit_s=self._limit_s
             ):
-                record_cancelled(self, task_id, schedule, limit_s=self._limit_s)
+                self._submits.cancelled(task_id, schedule)
                 return
             run_id = lookup.run_id(task_id)
         if run_id is None or (known := lookup.look(task_id)).is_finished:
@@ -267,7 +213,7 @@ class HatchetBackend(TaskBackend):
 
     def dead_letters(self) -> HatchetLetterStore:
         """The failed runs that the engine keeps."""
-        return HatchetLetterStore(self)
+        return HatchetLetterStore(*self._built(), self.sealer)
 
     def _close(self) -> None:
         made, self._made = self._made, None
@@ -286,7 +232,7 @@ class HatchetBackend(TaskBackend):
 
         refuse_cut(job)
         self._ping(self._limit_s)
-        serve(self, job, started=self._keep_worker)
+        serve(self, job, self.lookup, started=self._keep_worker)
 
     def _keep_worker(self, worker: "LibraryWorker | None") -> None:
         self._worker = worker
