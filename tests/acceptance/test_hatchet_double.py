@@ -4,6 +4,8 @@ It proves the SDK side only. What the engine decides is tested on a real one, se
 """
 
 import json
+import os
+import signal
 import warnings
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ with warnings.catch_warnings():
     # hatchet-sdk 1.43.1 calls tenacity 9 in a way that it warns of.
     warnings.simplefilter("ignore", DeprecationWarning)
     from task_abstraction.backends.hatchet.backend import HatchetBackend
+    from tests.acceptance.hatchet_support import listener_of
     from tests.support.hatchet_double import HatchetDouble, hatchet_double
 
 pytestmark = [pytest.mark.double("hatchet engine: proves the SDK side only"), pytest.mark.server]
@@ -75,6 +78,7 @@ def place(tmp_path_factory):
             "HATCHET_CLIENT_WORKER_HEALTHCHECK_ENABLED": "true",
             "HATCHET_CLIENT_WORKER_HEALTHCHECK_BIND_ADDRESS": "127.0.0.1",
             "HATCHET_CLIENT_WORKER_HEALTHCHECK_PORT": str(port),
+            "TASK_HEALTH_CHECK_INTERVAL": "4",
         }
         params = {
             "token": double.environment["HATCHET_CLIENT_TOKEN"],
@@ -168,6 +172,16 @@ class TestHatchetDouble:
         assert http_get(place.sdk_port, "/health")[0] == 200
         assert "hatchet_worker_listener_health 1.0" in http_get(place.sdk_port, "/metrics")[1]
         assert sum(one.heartbeats for one in place.double.workers.values()) > 0
+
+    def test_a_listener_that_does_not_come_back_is_no_outage(self, place):
+        """No task would reach the worker again: it is not ready, after a while not live, and restarted from outside."""
+        os.kill(listener_of(place.worker), signal.SIGSTOP)
+        wait_until(lambda: place.worker.get("/livez")[0] == 503, timeout_s=60, what="not live")
+        assert "the listener process does not answer" in place.worker.get("/readyz")[1]
+
+        os.kill(listener_of(place.worker), signal.SIGCONT)
+        wait_until(lambda: place.worker.get("/readyz")[0] == 200, timeout_s=60, what="ready")
+        assert place.worker.get("/livez")[0] == 200
 
     def test_a_told_worker_drains(self, place, tmp_path):
         """SIGTERM: it pauses itself, takes nothing new, ends and reports what runs, and exits with 0."""

@@ -48,6 +48,16 @@ class TestHealth:
         assert state.status().live
         assert state.status().checks["consumer"] == "no broker"
 
+    def test_a_consumer_that_is_stuck_is_not_excused(self):
+        """Also after an outage: what does not come back by itself is restarted."""
+        state = HealthState(limit_s=0.05)
+        state.consumer_ready()
+        state.consumer_lost("no engine")
+        state.consumer_stuck("no answer")
+        time.sleep(0.06)
+        assert not state.status().live
+        assert state.status().checks["consumer"] == "no answer"
+
     def test_the_server_answers_probes_and_scrapes(self, metrics, monkeypatch, capsys):
         """Status codes follow the state; the command for exec probes asks the same server."""
         state = HealthState(limit_s=30)
