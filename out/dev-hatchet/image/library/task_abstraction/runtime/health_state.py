@@ -59,6 +59,11 @@ class HealthState:
         self._consuming = False
         self.set_check("consumer", reason)
 
+    def consumer_stuck(self, reason: str) -> None:
+        """Say that the consumer does not move and nothing excuses it: not ready, and not live once that lasts."""
+        self._consuming = True
+        self.set_check("consumer", reason)
+
     def drain(self) -> None:
         """Say that the worker shuts down: not ready, still live."""
         self._draining = True

@@ -80,8 +80,8 @@ def close_store(store: Any) -> None:  # noqa: ANN401 - the result backend that a
 def close_idle(pool: Any) -> None:  # noqa: ANN401 - kombu's ConnectionPool
     """Close the connections of a pool that nobody uses now: Celery's own `close` leaves every one of them open.
 
-    kombu keeps one pool for all applications with one address. A connection in use stays. Each closed one leaves a
-    place for a new one: who waits for a connection waits for ever on a pool without places.
+    A connection in use stays. Each closed one leaves a place for a new one: who waits for a connection waits for ever
+    on a pool without places.
     """
     places, idle = pool._resource, []  # noqa: SLF001 - kombu itself closes a pool only as a whole
     with contextlib.suppress(queue.Empty):

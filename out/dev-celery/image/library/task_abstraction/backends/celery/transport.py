@@ -1,4 +1,4 @@
-"""Connections to brokers: kombu's with our transports, in a pool that survives a fork.
+"""Connections to brokers: kombu's with our transports, in a pool of each application that survives a fork.
 
 Redis: a handshake that ends, and one client for each channel. kombu 5.7 makes a client for each command, which takes
 about a fifth of the time of a publish: a submit sends two commands, and a worker one for each event.
@@ -12,6 +12,7 @@ from celery.app.amqp import AMQP
 from kombu import Connection
 from kombu.connection import ConnectionPool, PooledConnection
 from kombu.exceptions import OperationalError
+from kombu.pools import ProducerPool
 from kombu.transport import pyamqp, redis
 from redis import SSLConnection
 from redis.exceptions import TimeoutError as NoAnswer
@@ -121,6 +122,15 @@ class LibraryPool(ConnectionPool):
 
 
 class LibraryAMQP(AMQP):
-    """`app.amqp` with such connections."""
+    """`app.amqp` with such connections, and producers on the pool of its application."""
 
     Connection = LibraryConnection
+    _producer_pool: Any
+
+    @property
+    def producer_pool(self) -> Any:
+        """Pool of producers: kombu's own belongs to all applications with one address, and so does its limit."""
+        if self._producer_pool is None:
+            pool: Any = self.app.pool
+            self._producer_pool = ProducerPool(pool, limit=pool.limit)
+        return self._producer_pool

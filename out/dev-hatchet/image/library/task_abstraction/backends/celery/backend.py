@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import amqp.exceptions
 import kombu.exceptions
-import kombu.pools
 import redis.exceptions
 from celery.backends.redis import RedisBackend
 from celery.exceptions import BackendError
@@ -78,10 +77,6 @@ class CeleryBackend(TaskBackend):
             return app
         with self._locks.setdefault(pid, threading.Lock()):
             if self._app is None or self._pid != pid:
-                if self._pid not in (None, pid):
-                    # Connections of the parent: forgotten, not closed, because closing would end them for the parent.
-                    kombu.pools.connections.clear()
-                    kombu.pools.producers.clear()
                 remember_secrets_of(self.config.connection_params)
                 self._app, self._pid = self._make_app(), pid
             return self._app

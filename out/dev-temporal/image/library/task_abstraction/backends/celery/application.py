@@ -15,7 +15,7 @@ from task_abstraction.backends.celery.queues import amqp_with_dead_letters, deli
 from task_abstraction.backends.celery.sealing import HIDDEN, seal_results, serialization
 from task_abstraction.backends.celery.store import with_records
 from task_abstraction.backends.celery.tls import check_settings, secured
-from task_abstraction.backends.celery.transport import CONNECT_TIMEOUT_S, LibraryAMQP, bound_handshake
+from task_abstraction.backends.celery.transport import CONNECT_TIMEOUT_S, LibraryAMQP, LibraryPool, bound_handshake
 from task_abstraction.backends.celery.unread import refuse_unread
 from task_abstraction.config import BackendConfig, WorkerPlan, load_settings_module, read_setting
 from task_abstraction.config.settings import DEFAULT_QUEUE
@@ -70,6 +70,19 @@ class LibraryCelery(Celery):
 
     sealer = Sealer()
     control_cls: Any = LibraryControl
+    _pool: Any = None
+
+    @property
+    def pool(self) -> Any:  # noqa: ANN401 - kombu's ConnectionPool
+        """Connections of this application alone.
+
+        Celery's belong to all applications with one address: each sets its own limit for all pools of the process, and
+        fails where that is lower and a connection in use (kombu 5.7, measured).
+        """
+        if self._pool is None:
+            self._ensure_after_fork()  # type: ignore[attr-defined, unused-ignore]  # absent from celery-types
+            self._pool = LibraryPool(self.connection_for_write(), limit=self.conf.broker_pool_limit)
+        return self._pool
 
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
         """Send a task; every submit and every repetition comes through here."""

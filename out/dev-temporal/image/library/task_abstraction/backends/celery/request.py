@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]  # celery-types 0.26 lacks it
@@ -88,8 +89,9 @@ class MeteredRequest(Request):
     def _accounts(self) -> Accounts:
         return accounts_of(self.app or self.task.app)
 
-    @property
+    @cached_property
     def _place(self) -> tuple[str, str]:
+        """Queue and task, read once: after a reconnection the tags of the consumer mean other queues."""
         key, served = self.delivery_info.get("routing_key"), self._accounts.served
         return queue_of_routing_key(key) if served is None else served.name_of(self.message), str(self.name)
 

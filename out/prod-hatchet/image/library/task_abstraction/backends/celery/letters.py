@@ -4,14 +4,17 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import amqp.exceptions
 import kombu.exceptions
 import redis.exceptions
+from kombu.pools import ProducerPool
 
 from task_abstraction.backends.celery.queues import declaration_of_dead_letter
 from task_abstraction.backends.celery.sealing import sealed_letter
+from task_abstraction.backends.celery.transport import LibraryConnection, LibraryPool
 from task_abstraction.config import redact
 from task_abstraction.dead_letters import (
     DeadLetter,
@@ -124,14 +127,33 @@ class LetterWriter:
         )
         return True
 
+    @cached_property
+    def producers(self) -> Any:  # noqa: ANN401 - kombu's ProducerPool
+        """Producers and their connections; those of our own beside an application that is not ours.
+
+        Its own connections are shut in every forked child, for the worker as well, and take a message for written that
+        the broker may never have got: a letter would come twice, or be lost with its message acknowledged.
+        """
+        if self._app.amqp.Connection is LibraryConnection:
+            return self._app.producer_pool
+        connection = self._app.connection_for_write()
+        if self._kind == "amqp":
+            connection.transport_options = {**(connection.transport_options or {}), "confirm_publish": True}
+        limit = self._app.conf.broker_pool_limit
+        return ProducerPool(LibraryPool(connection, limit=limit), limit=limit)
+
+    def _acquired(self, pool: Any) -> Any:  # noqa: ANN401 - of kombu
+        return pool.acquire(block=True, timeout=self._app.conf.broker_pool_acquire_timeout)
+
     def _to_redis(self, letter: DeadLetter) -> None:
-        with self._app.connection_or_acquire() as connection, connection.default_channel.conn_or_acquire() as client:
+        acquired = self._acquired(self.producers.connections)
+        with acquired as connection, connection.default_channel.conn_or_acquire() as client:
             # kombu's client adds the key prefix to this command by itself.
             client.lpush(dead_letter_queue(letter.queue), letter.to_json())
 
     def _to_amqp(self, letter: DeadLetter) -> None:
         place = declaration_of_dead_letter(self._app.amqp.queues[letter.queue])
-        with self._app.producer_or_acquire() as producer:
+        with self._acquired(self.producers) as producer:
             producer.publish(
                 letter.to_json().encode(),
                 exchange="",

@@ -6,6 +6,7 @@ mostly free: a worker with both kinds began no more short tasks in such a time t
 """
 
 import asyncio
+import logging
 from typing import Any
 
 from hatchet_sdk.clients.dispatcher.action_listener import ActionListener
@@ -17,6 +18,7 @@ from hatchet_sdk.worker import action_listener_process as sdk
 
 from task_abstraction.backends.hatchet.labels import INTERPRETER, is_queue_label
 
+log = logging.getLogger("task_abstraction.hatchet")
 SUFFIX = "-workflows"
 """Ends the name of the worker that takes workflows."""
 
@@ -46,9 +48,10 @@ class TwoWorkers(sdk.WorkerActionListenerProcess):
         self.worker_id_queue.put(self._workflows.worker_id)
         # The SDK opens its stream of durable events for the worker of the first action that it sees.
         self.action_queue.put(_nothing(self._workflows.worker_id))
-        self._taking = asyncio.create_task(self._take(self._workflows))
+        self._taking = asyncio.create_task(self.take_workflows(self._workflows))
 
-    async def _take(self, listener: ActionListener) -> None:
+    async def take_workflows(self, listener: ActionListener) -> None:
+        """Hand on what the engine sends until the stream ends; its end ends that of tasks, too."""
         try:
             async for action in listener:
                 if action is None:
@@ -57,6 +60,8 @@ class TwoWorkers(sdk.WorkerActionListenerProcess):
                     started = sdk.ActionEvent(action, STEP_EVENT_TYPE_STARTED, payload=None, should_not_retry=False)
                     self.event_queue.put(started)
                 self.action_queue.put(action)
+        except Exception:
+            log.exception("the stream of workflows has broken: this worker takes nothing more")
         finally:
             await self._stop_action_loop()
 

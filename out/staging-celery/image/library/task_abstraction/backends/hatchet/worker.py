@@ -62,6 +62,7 @@ class LibraryWorker(Worker):
         self._graceful = True
         self._stops = self._carried_out = 0
         self._asked_at = 0.0
+        self._silent = False
         self.listener_died = False
         """whether the worker ended because its listener process did"""
         self._watching: asyncio.Task[None] | None = None
@@ -102,7 +103,8 @@ class LibraryWorker(Worker):
         due = ask_at = time.monotonic()
         while True:
             now = time.monotonic()
-            self._job.health.beat(lag_s=max(0.0, now - due))
+            if not self._silent:
+                self._job.health.beat(lag_s=max(0.0, now - due))
             if now >= ask_at:
                 ask_at = now + HEALTH_POLL_S
                 await self._ask_listener()
@@ -115,8 +117,11 @@ class LibraryWorker(Worker):
         if self._action_listener_process is None or not healthcheck.enabled:
             return
         reason = await listener.ask(healthcheck)
+        self._silent = reason == listener.SILENT and self._job.health.started
         if reason is None:
             self._job.health.consumer_ready()
+        elif self._silent:
+            self._job.health.consumer_stuck(reason)
         else:
             self._job.health.consumer_lost(reason)
 

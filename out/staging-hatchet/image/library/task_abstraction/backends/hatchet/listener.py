@@ -19,6 +19,8 @@ from task_abstraction.runtime.logs import configure_logging
 
 ENABLED = "HATCHET_CLIENT_WORKER_HEALTHCHECK_ENABLED"
 ANSWER_LIMIT_S = 2.0
+SILENT = "the listener process does not answer"
+"""It hangs, or has given up a stream for good: then it ends its server, and does not come back."""
 ANSWER_BYTES = 65_536
 
 
@@ -53,7 +55,7 @@ async def ask(config: HealthcheckConfig) -> str | None:
     try:
         status = await asyncio.wait_for(_get(str(host), config.port), ANSWER_LIMIT_S)
     except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
-        return "the listener process does not answer"
+        return SILENT
     return None if status == "HEALTHY" else f"the listener is {status}"
 
 
