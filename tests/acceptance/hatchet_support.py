@@ -142,7 +142,7 @@ class Fleet:
     host_port: str = ""
     """gRPC address, where it is not the engine's own"""
     prefix: str = field(default_factory=lambda: f"t{secrets.token_hex(4)}")
-    engine: Mapping[str, str] = field(default_factory=given)
+    engine: Mapping[str, str] = field(default_factory=given, repr=False)  # with the token
 
     def __post_init__(self) -> None:
         project = Project(ROOT)

@@ -1,5 +1,8 @@
 """The connections of an application: who shares them, and what a forked child does with them."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 from celery import Celery
 
 from task_abstraction.backends.celery.backend import CeleryBackend
@@ -27,6 +30,19 @@ def test_a_lower_limit_beside_a_connection_in_use():
     finally:
         wide.close()
         narrow.close()
+
+
+def test_threads_that_come_at_once_share_one_pool(monkeypatch):
+    """Each of them may see none yet: the pools of all but one would keep connections that nobody closes."""
+    backend, threads, made = backend_with(10), 8, threading.Barrier(8)
+    app = backend.app
+    monkeypatch.setattr(app, "_ensure_after_fork", lambda: made.wait(10))
+    try:
+        with ThreadPoolExecutor(threads) as at_once:
+            pools = list(at_once.map(lambda _: app.pool, range(threads)))
+        assert len({id(pool) for pool in pools}) == 1
+    finally:
+        backend.close()
 
 
 def test_a_backend_leaves_the_pool_of_an_application_alone():
