@@ -68,7 +68,7 @@ class BoundBackend:
 
     def submit_many(self, name: str, calls: Iterable[Call]) -> list[str]:
         """Submit one task for each call and return the ids in their order."""
-        return [self._backend.submit_call(name, call, self._options) for call in calls]
+        return self._backend.submit_calls(name, calls, self._options)
 
 
 class SubmittingBackend(WorkflowCatalogue):
@@ -154,9 +154,14 @@ class SubmittingBackend(WorkflowCatalogue):
         """Submit a task by name from a running loop and return its id."""
         return await self.asubmit_call(name, Call(args, kwargs), SubmitOptions())
 
-    def submit_many(self, name: str, calls: Iterable[Call]) -> list[str]:
-        """Submit one task for each call and return the ids in their order."""
-        submissions = [self.prepare(name, call, SubmitOptions()) for call in calls]
+    def submit_calls(self, name: str, calls: Iterable[Call], options: SubmitOptions) -> list[str]:
+        """Submit many calls with the same options, in one request where the backend has one; the ids in their order.
+
+        A key is for one task: the backend answers each of the calls by itself.
+        """
+        if options.idempotency_key is not None:
+            return [self.submit_call(name, call, options) for call in calls]
+        submissions = [self.prepare(name, call, options) for call in calls]
         if not submissions:
             return []
         with tracing.sending(self.backend_type, submissions[0].queue, name, count=len(submissions)) as sending:
@@ -164,6 +169,10 @@ class SubmittingBackend(WorkflowCatalogue):
         for submission in submissions:
             self._accepted(submission)
         return task_ids
+
+    def submit_many(self, name: str, calls: Iterable[Call]) -> list[str]:
+        """Submit one task for each call and return the ids in their order."""
+        return self.submit_calls(name, calls, SubmitOptions())
 
     def using(
         self,

@@ -70,11 +70,13 @@ class Submits:
         return task_id
 
     def tasks(self, submissions: Sequence[Submission]) -> list[str]:
-        """Hand over many tasks that begin at once, and return their ids in order.
+        """Hand over many tasks, and return their ids in order; those for later one by one, as the engine takes them.
 
         Raises:
             TaskNotRegistered: no worker has registered one of them.
         """
+        if any(submission.due_at is not None for submission in submissions):
+            return [self.task(submission) for submission in submissions]
         runs = [self._run_of(submission) for submission in submissions]
         task_ids = self._clients.engine.submit_many(runs, limit_s=self._limit_s)
         for task_id, submission in zip(task_ids, submissions, strict=True):

@@ -21,7 +21,7 @@ class Traces:
         plain, aplain, many, flow = (
             backend.submit_call,
             backend.asubmit_call,
-            backend.submit_many,
+            backend.submit_calls,
             backend.submit_workflow,
         )
 
@@ -31,15 +31,18 @@ class Traces:
         async def asubmit_call(name: str, call: Call, options: SubmitOptions) -> str:
             return self._noted(await aplain(name, call, options))
 
-        def submit_many(name: str, calls: Iterable[Call]) -> list[str]:
-            return [self._noted(task_id) for task_id in many(name, calls)]
+        def submit_calls(name: str, calls: Iterable[Call], options: SubmitOptions) -> list[str]:
+            return [self._noted(task_id) for task_id in many(name, calls, options)]
 
         def submit_workflow(name: str, initial_input: Any = None) -> str:
             return self._noted(flow(name, initial_input))
 
         # The instance alone is changed: every way to submit leads through these four.
         vars(backend).update(
-            submit_call=submit_call, asubmit_call=asubmit_call, submit_many=submit_many, submit_workflow=submit_workflow
+            submit_call=submit_call,
+            asubmit_call=asubmit_call,
+            submit_calls=submit_calls,
+            submit_workflow=submit_workflow,
         )
 
     def _noted(self, task_id: str) -> str:

@@ -131,6 +131,6 @@ class LibraryAMQP(AMQP):
     def producer_pool(self) -> Any:
         """Pool of producers: kombu's own belongs to all applications with one address, and so does its limit."""
         if self._producer_pool is None:
-            pool: Any = self.app.pool
-            self._producer_pool = ProducerPool(pool, limit=pool.limit)
+            app: Any = self.app
+            self._producer_pool = app.first(ProducerPool(app.pool, limit=app.pool.limit))
         return self._producer_pool

@@ -1,10 +1,11 @@
 """The Celery application: settings from the rendered module or from the environment alone."""
 
 import contextlib
+import os
 import time
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import Celery, signals
 from celery.app.defaults import NAMESPACES, flatten
@@ -23,6 +24,7 @@ from task_abstraction.context import ENQUEUED_AT_HEADER
 from task_abstraction.encryption import Sealer
 from task_abstraction.errors import ConfigurationError
 
+T = TypeVar("T")
 SETTINGS_MODULE = "celeryconfig"
 POOL_TIMEOUT_S = 30.0
 """Longest wait for one of the `broker_pool_limit` connections that the threads of a process share."""
@@ -72,6 +74,19 @@ class LibraryCelery(Celery):
     control_cls: Any = LibraryControl
     _pool: Any = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - of Celery
+        self._made: dict[tuple[int, type], Any] = {}
+        super().__init__(*args, **options)
+
+    def first(self, made: T) -> T:
+        """What the first thread of this process has made of this kind: threads that come at once all take that one.
+
+        A second pool would have a limit of its own, and connections that nobody closes. There is no lock that a child
+        could inherit locked.
+        """
+        found: T = self._made.setdefault((os.getpid(), type(made)), made)
+        return found
+
     @property
     def pool(self) -> Any:  # noqa: ANN401 - kombu's ConnectionPool
         """Connections of this application alone.
@@ -81,7 +96,7 @@ class LibraryCelery(Celery):
         """
         if self._pool is None:
             self._ensure_after_fork()  # type: ignore[attr-defined, unused-ignore]  # absent from celery-types
-            self._pool = LibraryPool(self.connection_for_write(), limit=self.conf.broker_pool_limit)
+            self._pool = self.first(LibraryPool(self.connection_for_write(), limit=self.conf.broker_pool_limit))
         return self._pool
 
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401

@@ -3,6 +3,7 @@
 # ruff: noqa: S101, PLR2004 - tests assert
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -92,6 +93,15 @@ class SubmitContract(Fixtures):
         if self.gives(backend, Feature.BATCH):
             ids = backend.submit_many("contract_add", [Call((number,), {"b": 10}) for number in range(5)])
             assert [self.done(backend, one).unwrap() for one in ids] == [10, 11, 12, 13, 14]
+
+    def test_a_batch_takes_the_options(self, backend: TaskBackend) -> None:
+        """`using(...).submit_many` is the same batch: on another queue, and for later."""
+        if self.gives(backend, Feature.BATCH) and self.gives(backend, Feature.QUEUE_OVERRIDE):
+            ids = backend.using(queue=OTHER_QUEUE).submit_many("contract_who", [Call(), Call()])
+            assert [self.done(backend, one).unwrap()["queue"] for one in ids] == [OTHER_QUEUE, OTHER_QUEUE]
+        if self.gives(backend, Feature.BATCH) and self.gives(backend, Feature.DELAY):
+            ids = backend.using(delay=timedelta(seconds=1)).submit_many("contract_add", [Call((1,)), Call((2,))])
+            assert [self.done(backend, one).unwrap() for one in ids] == [1, 2]
 
     def test_submit_from_a_running_loop(self, backend: TaskBackend) -> None:
         """`asubmit` does what `submit` does."""
